@@ -29,40 +29,36 @@ DIVIDED = 0.5
 
 
 def sets_of_copies(evidence: Evidence) -> Sets:
-    """Sets of pooled samples with the same label and equal inputs or nearly equal features (`described_samples`)."""
+    """Sets of pooled samples with equal inputs or nearly equal features (`described_samples`), whatever their labels:
+    the blind baseline recognises inputs."""
     pooled = evidence.pool.indices
-    labels, equal = evidence.labels[pooled], content(taken(evidence.inputs, pooled))
-    same = np.unique(np.stack([equal, labels]), axis=1, return_inverse=True)[1].reshape(-1).astype(np.int64)
-    pairs = exact_pairs(same)
+    pairs = exact_pairs(content(taken(evidence.inputs, pooled)))
     described = described_samples(evidence) if len(pooled) <= MOST else None
     if described is not None:
-        pairs = np.concatenate([pairs, near_pairs(described, labels)])
+        pairs = np.concatenate([pairs, near_pairs(described)])
     n = len(pooled)
     graph = coo_matrix((np.ones(len(pairs), dtype=bool), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
 
 
-def near_pairs(
-    features: Float[np.ndarray, "samples features"], labels: Int[np.ndarray, " samples"]
-) -> Int[np.ndarray, "pairs 2"]:
-    """Pairs of samples of a class that are much nearer to each other than other samples are to either. Samples are
-    compared in the blocks that `Neighbours` would have, so of many samples some pairs are missed.
+def near_pairs(features: Float[np.ndarray, "samples features"]) -> Int[np.ndarray, "pairs 2"]:
+    """Pairs of samples that are much nearer to each other than other samples are to either. Samples are compared in
+    blocks of similar ones, so of many samples some pairs are missed.
 
     features  of each sample; none are near where fewer than FEWEST of them vary
-    labels    the class of each sample
 
     Returns a pair of indices a row.
 
     >>> features = np.random.default_rng(0).normal(size=(50, 8))
     >>> features[7] = features[3] + 0.01
-    >>> near_pairs(features, np.zeros(50, dtype=int)).tolist()
+    >>> near_pairs(features).tolist()
     [[3, 7]]
     """
     scaled = Standardised.of(features)
     found = [np.zeros((0, 2), dtype=np.int64)]
     if scaled.varying.sum() < FEWEST:
         return found[0]
-    for block in blocks_of(scaled, np.ones(len(labels), dtype=bool), block_size(len(labels))):
+    for block in blocks_of(scaled, np.ones(len(features), dtype=bool), block_size(len(features))):
         if len(block) <= RANK:
             continue
         rows = scaled(block)
@@ -70,7 +66,7 @@ def near_pairs(
         distance = np.maximum(squares[:, None] + squares - 2 * rows @ rows.T, 0.0)
         np.fill_diagonal(distance, np.inf)
         usual = NEAR**2 * np.partition(distance, RANK - 1, axis=1)[:, RANK - 1]
-        near = (distance < usual[:, None]) & (distance < usual) & (labels[block][:, None] == labels[block])
+        near = (distance < usual[:, None]) & (distance < usual)
         found.append(block[np.argwhere(np.triu(near))])
     return np.concatenate(found)
 
