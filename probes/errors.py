@@ -150,12 +150,22 @@ class Interrupted(AuditError):
     exit_code = 130
 
 
+MANY = 40
+"""Names that one line lists."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A sentence with the nearest known name, or else with all of them."""
+    """A sentence with the nearest known name, or else with all of them, or the first of many.
+
+    >>> did_you_mean("acuracy", ("loss", "accuracy")), did_you_mean("?", ("loss", "accuracy"))
+    ("Did you mean 'accuracy'?", 'Known: accuracy, loss.')
+    """
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if near:
         return f"Did you mean {near[0]!r}?"
+    if len(names) > MANY:
+        return f"Known: {', '.join(names[:MANY])}, … ({len(names):,} in all)."
     return f"Known: {', '.join(names)}." if names else ""
 
 

@@ -182,7 +182,11 @@ def _arrays(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
 
 def load(path: Path) -> Checkpoint:
     """Raises CheckpointError with what is wrong with the file."""
-    content = read_untrusted(path)
+    return checkpoint_of(read_untrusted(path), path)
+
+
+def checkpoint_of(content: Mapping[str, Any], path: Path) -> Checkpoint:
+    """The checkpoint that a file's content is. Raises CheckpointError."""
     if content.get("format") != FORMAT:
         raise CheckpointError(
             "is a bare model file without a recipe, data or split.",

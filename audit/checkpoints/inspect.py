@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from audit.checkpoints import checkpoint as checkpoints
-from audit.checkpoints.checkpoint import Checkpoint
+from audit.checkpoints.checkpoint import Checkpoint, checkpoint_of
 from audit.checkpoints.contents import FORMAT
 from audit.checkpoints.folders.base import Described, described_by, must_be_known, reader_of
 from audit.checkpoints.foreign_weights import archive_kind
 from audit.data.record import NAME, Record
-from audit.models.weight_files import damaged, digest_file, digest_state, read_state, read_untrusted
+from audit.models.weight_files import damaged, digest_file, digest_state, read_untrusted, state_in
 from audit.models.weight_sets import further_sets
 from audit.storage.folders import checkpoint_in
 from audit.training.dp_sgd import account
@@ -75,14 +74,15 @@ def inspect(model: str | Path) -> Inspection:
         return Inspection(
             facts={"file": str(path), "format": f"{kind} program", "sha256": digest_file(path)}, checks=()
         )
-    content = {} if path.suffix == ".safetensors" else read_untrusted(path)
+    whole = read_untrusted(path)
+    content = {} if path.suffix == ".safetensors" else whole
     if content.get("format") != FORMAT:
-        state = read_state(path)
+        state = state_in(whole, path)
         facts = {"file": str(path), "format": "weights without a recipe, data or split", "sha256": digest_file(path)}
         if others := further_sets(content, path):
             facts["also holds"] = f"{', '.join(others)} (--weights KEY audits them)"
         return Inspection(facts=facts | _weights(state), checks=(_intact(path), _finite(state)))
-    checkpoint = checkpoints.load(path)
+    checkpoint = checkpoint_of(content, path)
     if "digest" not in content:
         raise CheckpointError("lacks the digest of its weights.", where=str(path), do="Make it again.")
     return Inspection(facts=_facts(path, checkpoint), checks=tuple(_checks(checkpoint, content)))

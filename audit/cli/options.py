@@ -225,7 +225,7 @@ ReportFormat = Annotated[
 ]
 HistoryFormat = Annotated[
     Literal["table", "html", "markdown", "csv"],
-    written("--format", "-f", metavar="NAME", help="table, html, markdown or csv."),
+    written("--format", "-f", metavar="NAME", help="table, html, markdown or csv; a file's by its name."),
 ]
 CompareFormat = Annotated[
     Literal["table", "markdown"], written("--format", "-f", metavar="NAME", help="table or markdown.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,7 +129,11 @@ def tokenizer_in(folder: Path) -> Tokenizer:
         Exception
     ) as error:  # transformers and tokenizers raise many unrelated exception types on damaged or hostile files
         said = first_line(error)
-        raise DataError(f"has no tokenizer to open: {said[:200]}", where=str(folder)) from None
+        raise DataError(
+            f"transformers cannot open its tokenizer: {said[:200].rstrip('.')}.",
+            where=os.path.normpath(folder),
+            do="Copy the whole folder, with tokenizer.json, tokenizer_config.json and config.json as they were saved.",
+        ) from None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

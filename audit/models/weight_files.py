@@ -48,7 +48,11 @@ def read_state(path: Path, *, allowed: Sequence[type] = (), key: str | None = No
 
     Raises CheckpointError. Never unpickles code; `allowed` are harmless classes that may be stored beside the weights.
     """
-    whole = read_untrusted(path, allowed=allowed)
+    return state_in(read_untrusted(path, allowed=allowed), path, key)
+
+
+def state_in(whole: Mapping[str, Any], path: Path, key: str | None = None) -> dict[str, Tensor]:
+    """The state dict in the file's content, as `read_state` gives it. Raises CheckpointError."""
     content = weights_in(whole, path) if key is None else weights_under(key, whole, path)
     state = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
     check_tensors(state, path, sum(file.stat().st_size for file in files_of(path)))

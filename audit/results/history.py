@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +22,10 @@ from reports.history.history import Run, lines, table_csv
 from reports.wording.catalogue import words
 
 Format = Literal["table", "html", "markdown", "csv"]
+
+
+BY_NAME: Mapping[str, Format] = {".html": "html", ".htm": "html", ".csv": "csv"}
+"""The format of a file for which none is named."""
 
 
 def history(
@@ -73,7 +77,9 @@ def run_history(folder: Path, form: Format, out: Path | None, asked: Sequence[st
         say = words(lang)
         screen().print(history_formats.console(runs, lines(runs, asked, say), say))
         return
-    text = _written(runs, "markdown" if form == "table" else form, asked, lang)
+    if form == "table":
+        form = BY_NAME.get("" if out is None else out.suffix.lower(), "markdown")
+    text = _written(runs, form, asked, lang)
     if form == "html":
         out = out or folder / "history.html"
     if out is None or is_stdout(out):

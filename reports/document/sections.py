@@ -12,6 +12,7 @@ from probes.result import Chart, Estimate, Failure, Figure, Finding, Result, Sen
 from reports.document.absent import Absent
 from reports.document.checks import CheckText, decides, judged, text_of
 from reports.document.next_steps import command
+from reports.document.own_notes import own_notes
 from reports.document.severity import RANK, status_of
 from reports.remedies import remedies_table
 from reports.report import Report
@@ -100,7 +101,7 @@ def section(result: Result | Failure | Absent, report: Report, checks: tuple[Che
         shown = [figure for figure in result.figures if not _is_empty(figure)]
         for chosen, group in zip((figures, further), in_sight(shown), strict=True):
             chosen += [_figure(_with_ids(figure, report), result.probe, say) for figure in group]
-        notes = tuple(dict.fromkeys(harmless_long(say.text(note)) for note in result.notes))
+        notes = own_notes(result, report, say)
     citations = say.find("probes", result.probe, "citations") or ()
     return Section(
         probe=result.probe,

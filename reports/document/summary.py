@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from probes.result import Failure, Finding, Result
-from probes.texts import said
 from reports.document.absent import Absent
 from reports.document.checks import CheckText, decides, judged, text_of, why
 from reports.document.next_steps import command
+from reports.document.own_notes import own_notes
 from reports.document.severity import RANK, status_of
 from reports.report import Check, Report
 from reports.wording.catalogue import Words
@@ -123,10 +123,8 @@ def _unjudged(result: Result, report: Report, say: Words) -> RiskLine:
 
 
 def _own_note(result: Result, report: Report, say: Words) -> str:
-    """The first that is not a limit of the whole audit, which all results repeat; empty if there is none."""
-    limits = report.audit.get("limits")
-    shared = limits if isinstance(limits, list) else []
-    return next((harmless_long(say.text(one)) for one in result.notes if said(one) not in shared), "")
+    """The first, or empty if there is none."""
+    return next(iter(own_notes(result, report, say)), "")
 
 
 def _decided(decisive: list[Check], status: str, checks: tuple[CheckText, ...], say: Words) -> str:

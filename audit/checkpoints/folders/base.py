@@ -171,13 +171,17 @@ def must_be_known(path: Path) -> None:
     must_hold_torch_weights(path)
     if not path.is_dir() or checkpoint_in(path) != path or reader_of(path) is not None:
         return
-    held, do = "no model of a known kind", f"Readers of folders: {', '.join(FOLDERS.names())}."
+    held = "no model of a known kind"
+    do = f"Give a folder as its library saved it, whole; kinds that are known: {', '.join(FOLDERS.names())}."
     if (path / "config.json").is_file():
         named = read_json(path / "config.json")
         kinds = named.get("architectures") if isinstance(named, Mapping) else None
         if isinstance(kinds, list) and kinds:
             held = f"a {kinds[0]}, which is not a classifier"
             do = "Classifiers are …ForSequenceClassification or …ForImageClassification, language models …ForCausalLM."
+        else:
+            held = "a config.json without `architectures`, so it does not say which network this is"
+            do = "Save the whole classifier with save_pretrained, not its body or its configuration alone."
     elif any(SHARD.search(one.name) for one in weight_files(path)):
         held = "shards of one model without the index that lists them"
         do = "Copy the whole folder, with its file *.index.json."
@@ -200,7 +204,11 @@ def read_json(path: Path) -> Any:
     try:
         return parsed(read_text(path, MOST, CheckpointError))
     except ValueError as error:
-        raise CheckpointError(f"is not JSON: {str(error)[:200]}", where=str(path)) from None
+        raise CheckpointError(
+            f"is not JSON: {str(error)[:200]}" if path.stat().st_size else "is empty.",
+            where=str(path),
+            do="Copy it again from where the model was saved.",
+        ) from None
 
 
 def read_yaml(path: Path, unread: list[str] | None = None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from audit.checkpoints.folders.base import Described, described_by, must_be_known, reader_of
 from audit.config.recipe import Complete
+from audit.models.saved_config import CONFIG
 from probes.errors import CheckpointError
 
 SECTIONS = {
@@ -22,14 +23,26 @@ PLACES = (("source", "model"), ("source", "weights"), ("data", "tokenizer"), ("d
 
 
 def completing(model: Path | None, folder: Path, base: Path | None, *, trust_code: bool) -> Complete | None:
-    """The function that completes a recipe in `folder` for a model saved as a folder; None for any other model."""
+    """The function that completes a recipe in `folder` for a model saved as a folder; None for a file. A
+    recipe for any other folder must name the network itself."""
     found = None if model is None else reader_of(model)
     if model is None or found is None:
         if model is not None:
             must_be_known(model)
-        return None
+        return None if model is None or not model.is_dir() else lambda given: _with_source(given, model)
     described = described_by(found[1], model, base, trust_code=trust_code)
     return lambda given: completed(described, given, folder)
+
+
+def _with_source(given: dict[str, Any], model: Path) -> dict[str, Any]:
+    """Raises CheckpointError if the recipe does not say whose weights the folder holds: no reader knows it."""
+    if "source" not in given:
+        raise CheckpointError(
+            f"holds weights, but nothing that says of which network, such as {CONFIG} or args.yaml.",
+            where=str(model),
+            do="Copy the whole folder as it was saved, or name the network in the recipe as [source].",
+        )
+    return given
 
 
 def completed(described: Described, given: Mapping[str, Any], folder: Path) -> dict[str, Any]:

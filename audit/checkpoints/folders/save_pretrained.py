@@ -82,12 +82,12 @@ class SavePretrained:
         )
 
     def weights(self, described: Described, experiment: Experiment) -> Mapping[str, Tensor]:
-        from audit.models.families.transformers import opened, weights_of
+        from audit.models.families.transformers import as_stored, opened, weights_of
 
         section = experiment.recipe.source.model_copy(update={"classes": None})
         folder = described.folder
         try:
-            return weights_of(folder, opened(folder, section), whole=True)
+            return as_stored(folder, weights_of(folder, opened(folder, section), whole=True))
         except CheckpointError as error:
             if (known := of_distributed(folder)) is not None:
                 raise CheckpointError(f"holds weights in {known[0]}.", where=str(folder), do=known[1]) from error

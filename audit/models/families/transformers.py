@@ -15,6 +15,7 @@ from audit.models.declared_size import must_be_possible
 from audit.models.prefixes import under_names
 from audit.models.saved_config import CONFIG, config_in, input_in
 from audit.models.weight_files import read_untrusted
+from audit.storage.bounded import regular
 from probes.errors import CheckpointError, DependencyError, RecipeError, first_line, one_line
 
 Task = Literal["text", "image"]
@@ -160,6 +161,8 @@ WRAPPED = ("module.", "_orig_mod.", "_fsdp_wrapped_module.")
 
 def _read(folder: Path, config: Any) -> tuple[nn.Module, Mapping[str, Any]]:
     """The library's network with the folder's weights, and which of them it misses. Raises CheckpointError."""
+    for file in files_in(folder):
+        regular(file, CheckpointError)  # the library waits for a pipe
     try:
         network, told = _class_of(config).from_pretrained(
             folder,
@@ -192,6 +195,18 @@ def _unwrapped(folder: Path, network: nn.Module) -> dict[str, Tensor]:
         name = next(name for name in expected if name not in state)
         raise CheckpointError(f"holds no {name} under any known prefix.", where=str(folder))
     return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
+
+
+def as_stored(folder: Path, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """`state`, which the library reads as float32 whatever the files hold, in their own types: integers are refused
+    later, and fewer bits are told."""
+    stored = {name: value for file in files_in(folder) for name, value in read_untrusted(file).items()}
+    same = {
+        name: value
+        for name, value in under_names(stored, state).items()
+        if name in state and value.shape == state[name].shape
+    }
+    return {**state, **same}
 
 
 def files_in(folder: Path) -> list[Path]:

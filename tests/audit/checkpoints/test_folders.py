@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from audit.models.saved_config import input_in
 from audit.storage.hub_cache import base_in
 from audit.training.preprocessing import preprocess
 from probes.errors import CheckpointError
+from probes.message import Message
 from probes.result import Result, Sentences
 from probes.texts import said as worded
 from tests.audit.saved_models import WORDS, image_classifier, messages, text_classifier
@@ -434,6 +436,47 @@ def test_weights_that_do_not_belong_to_their_configuration_are_one_line(saved: P
             file.unlink()
         with pytest.raises(CheckpointError, match=said):
             weights_of(model, config, whole=True)
+
+
+@pytest.mark.parametrize(("dtype", "told"), [(torch.int32, None), (torch.float16, "audit.stored-as")])
+def test_the_types_in_which_weights_are_stored_are_told_and_integers_refused(
+    saved: Path, tmp_path: Path, dtype: torch.dtype, told: str | None
+) -> None:
+    """The library reads all of them as float32."""
+    from safetensors.torch import load_file, save_file
+
+    shutil.copy(saved / "messages.csv", tmp_path)
+    model = Path(shutil.copytree(saved / "model", tmp_path / "model"))
+    file = model / "model.safetensors"
+    save_file({name: value.to(dtype) for name, value in load_file(file).items()}, file, metadata={"format": "pt"})
+    if told is None:
+        with pytest.raises(CheckpointError, match="is int32: quantised weights mean nothing without their scales"):
+            opened(model, TEXTS, saved / "base")
+    else:
+        limits = opened(model, TEXTS, saved / "base").checkpoint.limits
+        assert told in [one.code for one in limits if isinstance(one, Message)]
+
+
+def test_a_part_of_the_weights_that_is_a_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
+    model, _ = text_classifier(tmp_path, shards=True)
+    part = sorted(model.glob("model-*.safetensors"))[0]
+    part.unlink()
+    os.mkfifo(part)
+    with pytest.raises(CheckpointError, match="is a device or a pipe, not a file"):
+        weights_of(model, opened_config(model, SourceSection(model="transformers:x")), whole=True)
+
+
+def test_a_folder_without_the_file_that_describes_it_says_what_it_lacks(saved: Path, tmp_path: Path) -> None:
+    model = Path(shutil.copytree(saved / "model", tmp_path / "model"))
+    (model / "config.json").unlink()
+    with pytest.raises(CheckpointError, match=r"holds weights, but nothing that says of which network.*Copy the whole"):
+        opened(model, TEXTS, saved / "base")
+    (model / "config.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(CheckpointError, match="without `architectures`"):
+        opened(model, TEXTS, saved / "base")
+    (model / "config.json").write_text("", encoding="utf-8")
+    with pytest.raises(CheckpointError, match=r"config\.json: is empty\. Copy it again"):
+        opened(model, TEXTS, saved / "base")
 
 
 def test_texts_need_the_tokenizer_of_the_model_or_of_its_base(saved: Path, tmp_path: Path) -> None:

@@ -69,5 +69,9 @@ def test_a_card_on_which_nothing_was_measured_gives_the_probes_own_reason() -> N
         probe="drift", params={}, estimates=(), notes=("Only the owner knows.", "No prompts of three words.")
     )
     report = dataclasses.replace(sample(), results=(silent,), audit={"limits": ["Only the owner knows."]})
-    risk = next(one for one in outline(report).risks if one.anchor == "drift")
+    document = outline(report)
+    (section,), (risk,) = (
+        [one for one in part if one.anchor == "drift"] for part in (document.sections, document.risks)
+    )
+    assert section.notes == ("No prompts of three words.",)
     assert risk.what == "Nothing could be measured. No prompts of three words."
