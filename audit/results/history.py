@@ -24,7 +24,7 @@ from reports.wording.catalogue import words
 Format = Literal["table", "html", "markdown", "csv"]
 
 
-BY_NAME: Mapping[str, Format] = {".html": "html", ".htm": "html", ".csv": "csv"}
+BY_NAME: Mapping[str, Literal["html", "csv"]] = {".html": "html", ".htm": "html", ".csv": "csv"}
 """The format of a file for which none is named."""
 
 
@@ -77,9 +77,8 @@ def run_history(folder: Path, form: Format, out: Path | None, asked: Sequence[st
         say = words(lang)
         screen().print(history_formats.console(runs, lines(runs, asked, say), say))
         return
-    if form == "table":
-        form = BY_NAME.get("" if out is None else out.suffix.lower(), "markdown")
-    text = _written(runs, form, asked, lang)
+    by_name = BY_NAME.get("" if out is None else out.suffix.lower(), "markdown")
+    text = _written(runs, by_name if form == "table" else form, asked, lang)
     if form == "html":
         out = out or folder / "history.html"
     if out is None or is_stdout(out):

@@ -185,7 +185,10 @@ def must_be_known(path: Path) -> None:
     elif any(SHARD.search(one.name) for one in weight_files(path)):
         held = "shards of one model without the index that lists them"
         do = "Copy the whole folder, with its file *.index.json."
-    elif several := [*(one for one in weight_files(path) if "optim" not in one.name), *_models_below(path)]:
+    elif several := [
+        *(one for one in (*weight_files(path), *sorted(path.glob("*.pth.tar"))) if "optim" not in one.name),
+        *_models_below(path),
+    ]:
         held += f" itself, but {', '.join(one.name for one in several[:5])}{', …' if len(several) > 5 else ''}"
         recorded = next((one for one in several if (one / RECORD).is_file()), several[-1])
         do = f"Give the audited one, such as {path / recorded.name}."

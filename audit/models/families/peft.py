@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
+import re
 import warnings
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -15,6 +17,7 @@ from torch import Tensor, nn
 from audit.config.recipe import SourceSection
 from audit.models.families.transformers import as_ours, bare, opened, weights_of
 from audit.models.saved_config import ADAPTER, CONFIG, input_in, json_in
+from audit.models.tensors import check_numbers
 from audit.storage.hub_cache import local_base
 from probes.errors import CheckpointError, DependencyError, RecipeError, first_line
 
@@ -25,6 +28,8 @@ UNUSED = ".original_module."
 ADAPTERS = ("adapter_model.safetensors", "adapter_model.bin")
 COUNTED = "ranknum.default"
 """AdaLoRA's counts of ranks, which it does not save."""
+PACKED = (torch.int8, torch.uint8, torch.int16, torch.int32)
+"""Types of quantised weights; PEFT's own counts and masks have others."""
 TWICE, INNER = "prompt_embeddings", ".modules_to_save."
 """Weights that PEFT stores under a second name, or loads itself, and then calls unexpected."""
 
@@ -93,9 +98,22 @@ def network_of(adapter: Path, config: Any, state: Mapping[str, Tensor] | None = 
             described = peft.PeftConfig.from_pretrained(str(adapter))
             described.inference_mode = False
             network = peft.get_peft_model(base, described)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError) as error:
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        RuntimeError,
+        re.error,
+    ) as error:
         said = first_line(error)
-        raise CheckpointError(f"peft cannot open it: {said}", where=str(adapter)) from None
+        raise CheckpointError(
+            f"peft cannot open it: {said.rstrip('.')}.",
+            where=os.path.normpath(adapter),
+            do="Copy adapter_config.json again from where the adapter was saved.",
+        ) from None
     return as_ours(network, config)
 
 
@@ -140,6 +158,7 @@ def adapted(adapter: Path, network: nn.Module, base: Collection[str]) -> dict[st
     try:
         with quietly(), torch.no_grad():
             weights = peft.utils.load_peft_weights(str(adapter), device="cpu")
+            _must_be_numbers(weights, adapter)
             for value in own.values():
                 value.fill_(torch.nan)  # so that what the adapter does not hold is known, whatever its kind names it
             told = peft.set_peft_model_state_dict(network, weights)
@@ -165,3 +184,16 @@ def adapted(adapter: Path, network: nn.Module, base: Collection[str]) -> dict[st
             do=f"Train from a base that has it, or with modules_to_save naming {lost[0].rpartition('.')[2]!r}.",
         )
     return {name: value.detach().clone() for name, value in network.state_dict().items()}
+
+
+def _must_be_numbers(weights: Mapping[str, Tensor], adapter: Path) -> None:
+    """Raises CheckpointError for NaN, and for integers of a quantised adapter, which PEFT reads as numbers."""
+    for name, value in weights.items():
+        if value.dtype in PACKED:
+            kind = str(value.dtype).removeprefix("torch.")
+            raise CheckpointError(
+                f"{name} is {kind}: quantised weights mean nothing without their scales.",
+                where=str(adapter),
+                do="Save the adapter before quantisation.",
+            )
+    check_numbers(weights, adapter)

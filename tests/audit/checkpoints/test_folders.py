@@ -210,6 +210,26 @@ def test_an_adapter_answers_as_its_library_does_and_replicas_train_what_it_train
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_an_adapter_whose_files_were_changed_is_refused_for_what_is_wrong(saved: Path, adapter: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    copy = Path(shutil.copytree(adapter, saved / "changed-adapter"))
+    weights, config = copy / "adapter_model.safetensors", copy / "adapter_config.json"
+    whole = load_file(weights)
+    for change, says in (
+        (lambda value: value.to(torch.int32), "is int32: quantised weights"),
+        (lambda value: value * torch.nan, "contains NaN"),
+    ):
+        save_file({name: change(value) for name, value in whole.items()}, weights)
+        with pytest.raises(CheckpointError, match=says):
+            opened(copy, TEXTS, saved / "whole")
+    content = json.loads(config.read_text(encoding="utf-8"))
+    config.write_text(json.dumps({**content, "target_modules": "((("}), encoding="utf-8")
+    with pytest.raises(CheckpointError, match="peft cannot open it: missing"):
+        opened(copy, TEXTS, saved / "whole")
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_what_replicas_of_an_adapter_cannot_do_is_said_before_training(tmp_path: Path) -> None:
     config = {"peft_type": "ADALORA", "task_type": "SEQ_CLS", "base_model_name_or_path": "someone/base"}
     (tmp_path / "adapter_config.json").write_text(json.dumps(config), encoding="utf-8")
