@@ -22,9 +22,10 @@ from reports.history.history import Run, lines, table_csv
 from reports.wording.catalogue import words
 
 Format = Literal["table", "html", "markdown", "csv"]
+FileFormat = Literal["html", "markdown", "csv"]
 
 
-BY_NAME: Mapping[str, Literal["html", "csv"]] = {".html": "html", ".htm": "html", ".csv": "csv"}
+BY_NAME: Mapping[str, FileFormat] = {".html": "html", ".htm": "html", ".csv": "csv"}
 """The format of a file for which none is named."""
 
 
@@ -77,7 +78,7 @@ def run_history(folder: Path, form: Format, out: Path | None, asked: Sequence[st
         say = words(lang)
         screen().print(history_formats.console(runs, lines(runs, asked, say), say))
         return
-    by_name = BY_NAME.get("" if out is None else out.suffix.lower(), "markdown")
+    by_name: FileFormat = BY_NAME.get("" if out is None else out.suffix.lower(), "markdown")
     text = _written(runs, by_name if form == "table" else form, asked, lang)
     if form == "html":
         out = out or folder / "history.html"
