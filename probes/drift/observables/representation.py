@@ -42,6 +42,7 @@ class Representation(OnHeldOut):
         rng: np.random.Generator,
     ) -> Mapping[str, Shaped[np.ndarray, "..."]]:
         import torch
+        from torch import nn
 
         from probes.drift.explain.layers import called
 
@@ -50,23 +51,28 @@ class Representation(OnHeldOut):
         layers = [modules[place] for place in sorted(places) if place < len(modules)]
         # Common to all models, as the generator is: each minibatch has the same samples.
         order = torch.from_numpy(rng.permutation(len(inputs)))
-        looked = [one.module for one in layers]
-        grams = [_grams(subject.network, looked, inputs[some]) for some in torch.split(order, PASS)]
-        with torch.no_grad():
-            ends = torch.cat([subject.embed(part).flatten(1) for part in torch.split(inputs, PASS)])
-        arrays: dict[str, np.ndarray] = {"embedding": ends.cpu().numpy().astype(np.float32)}
-        found = np.concatenate(grams, axis=1)
-        if found.size:
-            arrays["gram"] = found
+        parts = torch.split(order, PASS)
+        looked, embed = [one.module for one in layers], subject.embed
+        if isinstance(embed, nn.Module) and {one.module for one in called(embed, inputs)}.issuperset(looked):
+            grams, found = zip(*(_grams(embed, looked, inputs[some]) for some in parts), strict=True)
+            ends = torch.cat(found)[torch.argsort(order)]
+        else:
+            grams, _ = zip(*(_grams(subject.network, looked, inputs[some]) for some in parts), strict=True)
+            with torch.no_grad():
+                ends = torch.cat([embed(part) for part in torch.split(inputs, PASS)])
+        arrays: dict[str, np.ndarray] = {"embedding": ends.flatten(1).cpu().numpy().astype(np.float32)}
+        gram = np.concatenate(grams, axis=1)
+        if gram.size:
+            arrays["gram"] = gram
             arrays["layers"] = said({str(i): one.name for i, one in enumerate(layers)})
         return arrays
 
 
 def _grams(
     network: nn.Module, layers: list[nn.Module], inputs: Tensor
-) -> Shaped[np.ndarray, "layers batches rows rows"]:
-    """Gram matrices of the full minibatches in `inputs`; kept instead of activations, because they are small and all
-    that linear CKA needs."""
+) -> tuple[Shaped[np.ndarray, "layers batches rows rows"], Tensor]:
+    """Gram matrices of the full minibatches in `inputs`, kept instead of activations, because they are small and all
+    that linear CKA needs; and what the network gives."""
     import torch
 
     whole = len(inputs) // BATCH
@@ -80,13 +86,15 @@ def _grams(
 
         return hook
 
-    if not whole or not layers:
-        return np.zeros((len(layers), 0, BATCH, BATCH), dtype=np.float32)
-    handles = [layer.register_forward_hook(note(place)) for place, layer in enumerate(layers)]
+    places = enumerate(layers if whole else ())
+    handles = [layer.register_forward_hook(note(place)) for place, layer in places]
     try:
         with torch.no_grad():
-            network(inputs)
+            answer: Tensor = network(inputs)
     finally:
         for handle in handles:
             handle.remove()
-    return np.stack([seen[place].cpu().numpy() for place in range(len(layers))]).astype(np.float32)
+    grams = np.zeros((len(layers), whole, BATCH, BATCH), dtype=np.float32)
+    for place, one in seen.items():
+        grams[place] = one.cpu().numpy()
+    return grams, answer

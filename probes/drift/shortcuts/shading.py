@@ -73,16 +73,21 @@ def surfaces(images: Shaped[Tensor, "samples channels height width"]) -> Float[n
 
     height, width = (min(side, FITTED) for side in images.shape[2:])
     few = functional.adaptive_avg_pool2d(images, (height, width))
-    pixels = few.flatten(2).cpu().numpy().astype(np.float64)
-    design = basis(height, width).reshape(6, -1).T
-    products = (design[:, :, None] * design[:, None, :]).reshape(len(design), -1)
-    least = LEAST_RESIDUAL * np.maximum(pixels.std(axis=2, keepdims=True), 1e-9)
-    weight = np.ones_like(pixels)
+    pixels = few.reshape(-1, height * width).cpu().numpy().astype(np.float64)
+    design = np.ascontiguousarray(basis(height, width).reshape(6, -1).T)
+    upper, lower = np.triu_indices(6)  # the normal equations are symmetric
+    products = design[:, upper] * design[:, lower]
+    least = LEAST_RESIDUAL * np.maximum(pixels.std(axis=1, keepdims=True), 1e-9)
+    weight, each, normal = np.ones_like(pixels), np.empty_like(pixels), np.empty((len(pixels), 6, 6))
     for _ in range(ROUNDS):
-        normal = (weight @ products).reshape(*pixels.shape[:2], 6, 6) + 1e-9 * np.eye(6)
-        found = np.linalg.solve(normal, ((weight * pixels) @ design)[..., None])[..., 0]
-        weight = 1 / np.maximum(np.abs(pixels - found @ design.T), least) * least
-    return np.asarray(found)
+        normal[:, upper, lower] = normal[:, lower, upper] = weight @ products
+        normal += 1e-9 * np.eye(6)
+        np.multiply(weight, pixels, out=each)  # in place: fresh memory would take longer than the arithmetic
+        found = np.linalg.solve(normal, (each @ design)[..., None])[..., 0]
+        np.matmul(found, design.T, out=each)
+        np.abs(np.subtract(each, pixels, out=each), out=each)
+        np.divide(least, np.maximum(each, least, out=each), out=weight)
+    return found.reshape(*images.shape[:2], 6)
 
 
 def _terms(seen: Samples) -> Float[np.ndarray, "samples terms"]:

@@ -111,6 +111,8 @@ def test_grad_cam_is_its_formula(layer: str) -> None:
     cam = (slopes.mean(dim=(2, 3), keepdim=True) * activations).sum(dim=1, keepdim=True)
     wanted = nn.functional.interpolate(cam, (8, 8), mode="bilinear", align_corners=False)[:, 0]
     np.testing.assert_allclose(explain("grad-cam", question).maps, wanted.detach(), atol=1e-5)
+    theirs = explain("LayerGradCam", question).maps
+    np.testing.assert_allclose(explain("grad-cam", question).maps, theirs, atol=1e-6 * float(theirs.abs().max()))
 
 
 def test_infidelity_is_captums() -> None:

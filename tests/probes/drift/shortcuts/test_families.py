@@ -10,7 +10,7 @@ from probes.drift.shortcuts.details import Details, standing_out
 from probes.drift.shortcuts.family import Candidate, Samples
 from probes.drift.shortcuts.lines import Lines
 from probes.drift.shortcuts.pairs import Pairs
-from probes.drift.shortcuts.shading import Shading
+from probes.drift.shortcuts.shading import LEAST_RESIDUAL, ROUNDS, Shading, basis, surfaces
 from probes.drift.shortcuts.values import Values
 from probes.drift.shortcuts.words import Words
 
@@ -51,6 +51,21 @@ def test_the_light_over_an_image_moves_without_what_is_in_it() -> None:
     expected = images[0, 0] - (down**2 + across**2)
     assert np.abs(dark[0, 0].numpy() - expected).max() < 0.1
     assert family.strength(candidate, seen)[10:].min() > family.strength(candidate, seen)[:10].max()
+
+
+def test_surfaces_are_those_of_weighted_least_squares_of_one_channel_at_a_time() -> None:
+    images = torch.from_numpy(np.random.default_rng(0).gamma(1.0, size=(3, 2, 9, 7))).float()
+    design = basis(9, 7).reshape(6, -1).T
+    found = surfaces(images)
+    assert found.shape == (3, 2, 6)
+    for coefficients, channel in zip(found.reshape(-1, 6), images.double().reshape(-1, 63).numpy(), strict=True):
+        weight, fitted = np.ones(63), np.zeros(6)
+        for _ in range(ROUNDS):
+            root = np.sqrt(weight)
+            fitted = np.linalg.lstsq(root[:, None] * design, root * channel, rcond=None)[0]
+            least = LEAST_RESIDUAL * channel.std()
+            weight = least / np.maximum(np.abs(channel - design @ fitted), least)
+        np.testing.assert_allclose(coefficients, fitted, atol=1e-8)
 
 
 def test_lines_that_cross_or_overlap_are_not_apart() -> None:
