@@ -1,4 +1,5 @@
-"""What looking into models costs: CPU seconds by observable, and what its passes through networks would take alone.
+"""What looking into models costs: CPU seconds by observable, with the images that it passes through networks, and what
+these passes would take alone.
 
     python benchmarks/observing.py [--networks "ResNet-18 at 64 px" "ViT-S at 224 px"]
 
@@ -12,7 +13,9 @@ from __future__ import annotations
 import resource
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -71,23 +74,44 @@ def cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
+@dataclass
+class Cost:
+    """CPU seconds; images that went through a network meanwhile, in how many passes, and those that came back."""
+
+    seconds: float = 0.0
+    passes: int = 0
+    forwards: int = 0
+    backwards: int = 0
+
+
 class Observing(Listener):
-    """CPU seconds by observable; images that went through a network meanwhile, and those that came back."""
+    """What each observable costs, by its name and the kind of model."""
 
     def __init__(self) -> None:
-        self.spent: dict[str, float] = {}
-        self.forwards = self.backwards = 0
+        self.costs: defaultdict[str, Cost] = defaultdict(Cost)
         self.now, self.since = "", cpu()
 
     def observing(self, what: str, done: int, total: int) -> None:
         if self.now:
-            self.spent[self.now] = self.spent.get(self.now, 0.0) + cpu() - self.since
-        self.now, self.since = what.partition(" ")[0], cpu()
+            self.costs[self.now].seconds += cpu() - self.since
+        self.now, self.since = what.partition("/")[0], cpu()
 
     def passed(self, module: nn.Module, given: Any, answer: Any) -> None:
         if self.now and isinstance(module, GraphModule):
-            self.forwards += len(given[0])
-            self.backwards += len(given[0]) * torch.is_grad_enabled()
+            cost = self.costs[self.now]
+            cost.passes += 1
+            cost.forwards += len(given[0])
+            cost.backwards += len(given[0]) * torch.is_grad_enabled()
+
+    @property
+    def all(self) -> Cost:
+        costs = self.costs.values()
+        return Cost(
+            seconds=sum(one.seconds for one in costs),
+            passes=sum(one.passes for one in costs),
+            forwards=sum(one.forwards for one in costs),
+            backwards=sum(one.backwards for one in costs),
+        )
 
 
 def observed(model: str, side: int, folder: Path) -> Observing:
@@ -102,7 +126,7 @@ def observed(model: str, side: int, folder: Path) -> Observing:
     return seen
 
 
-def alone(seen: Observing, model: str, side: int) -> float:
+def alone(cost: Cost, model: str, side: int) -> float:
     """CPU seconds that these passes take through the network as it is built, in batches of BATCH."""
     network = build(SourceSection(model=model, options={"num_classes": 5}), Path(), trust_code=False)
     network = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
@@ -111,7 +135,7 @@ def alone(seen: Observing, model: str, side: int) -> float:
     with torch.no_grad():
         forwards = fastest(lambda: network(images))
     both = fastest(lambda: torch.autograd.grad(network(pixels).sum(), pixels))
-    return ((seen.forwards - seen.backwards) * forwards + seen.backwards * both) / BATCH
+    return ((cost.forwards - cost.backwards) * forwards + cost.backwards * both) / BATCH
 
 
 def fastest(work: Callable[[], object]) -> float:
@@ -132,13 +156,17 @@ def main() -> None:
     for name in given.networks:
         with tempfile.TemporaryDirectory() as folder:
             seen = observed(*NETWORKS[name], Path(folder))
-        for observable, seconds in seen.spent.items():
-            print(f"  {name}, {observable}: {seconds:.1f} CPU s")
-        total = sum(seen.spent.values())
-        print(f"  {name}: {seen.forwards} images forwards, {seen.backwards} of them back")
+        total = seen.all
+        for what, one in [*seen.costs.items(), ("all", total)]:
+            print(
+                f"  {name}, {what}: {one.seconds:.1f} CPU s, {one.forwards} images in {one.passes} passes, "
+                f"{one.backwards} of them back"
+            )
         figures += [
-            Measured(what=f"{name}: looking into models", value=total, unit="CPU s"),
-            Measured(what=f"{name}: its passes alone", value=alone(seen, *NETWORKS[name]) / total, unit="of it"),
+            Measured(what=f"{name}: looking into models", value=total.seconds, unit="CPU s"),
+            Measured(
+                what=f"{name}: its passes alone", value=alone(total, *NETWORKS[name]) / total.seconds, unit="of it"
+            ),
         ]
     publish(figures, given.json)
 
