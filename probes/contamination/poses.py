@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,8 +91,8 @@ class Search:
         among = cells(self.plain, self.plain, rng)
         # A pair is kept if it is among the best of one of its samples: those of one pose bound what others may add.
         floor = np.full((2, len(self.plain)), ALIKE, dtype=np.float32)
-        parts = [self._in_pose(number, among, floor) for number in range(len(self.poses))]
-        pairs, similarity, pose = (np.concatenate([part[place] for part in parts]) for place in range(3))
+        found = [self._in_pose(number, among, floor) for number in range(len(self.poses))]
+        pairs, similarity, pose = (np.concatenate([one[place] for one in found]) for place in range(3))
         order = np.lexsort((-similarity, pairs[:, 1], pairs[:, 0]))
         first = np.ones(len(order), dtype=bool)
         first[1:] = (pairs[order][1:] != pairs[order][:-1]).any(axis=1)
@@ -118,17 +119,18 @@ class Search:
 
     def posed_best(self, pairs: Int64[np.ndarray, "pairs 2"]) -> Candidates:
         """The best pose of given pairs."""
-        if not len(pairs):
-            return Candidates(pairs=pairs, pose=np.zeros(0, dtype=np.int64))
-        target = self.plain[pairs[:, 1]]
-        similarity = np.stack([np.einsum("pf,pf->p", posed[pairs[:, 0]], target) for posed in self.posed])
-        return Candidates(pairs=pairs, pose=similarity.argmax(axis=0).astype(np.int64))
+        pose = np.zeros(len(pairs), dtype=np.int64)
+        for part in parts(len(pairs), self.plain.shape[1]):
+            pose[part] = _similarity(self.posed, self.plain, pairs[part]).argmax(axis=0)
+        return Candidates(pairs=pairs, pose=pose)
 
     def in_place(self, pairs: Int64[np.ndarray, "pairs 2"]) -> Float32[np.ndarray, " pairs"]:
         """The similarity of pairs, unchanged or mirrored."""
-        target = self.plain[pairs[:, 1]]
         unmoved = [posed for pose, posed in zip(self.poses, self.posed, strict=True) if pose.plain]
-        return np.asarray(np.max([np.einsum("pf,pf->p", posed[pairs[:, 0]], target) for posed in unmoved], axis=0))
+        found = np.zeros(len(pairs), dtype=np.float32)
+        for part in parts(len(pairs), self.plain.shape[1]):
+            found[part] = _similarity(unmoved, self.plain, pairs[part]).max(axis=0)
+        return found
 
     def strangers(self, own: Int64[np.ndarray, " sampled"], k: int) -> Candidates:
         """The k samples most similar to each of `own` in any pose, as pairs in the order of `own`."""
@@ -182,6 +184,14 @@ def _rotated(pictures: Pictures, pose: Pose) -> Pictures:
     # `take` from one axis is three times as fast as indexing two.
     flat = pictures.reshape(len(pictures), h * w, -1)
     return np.asarray(np.take(flat, row * w + column, axis=1).reshape(pictures.shape))
+
+
+def _similarity(
+    posed: Sequence[Thumbs], plain: Thumbs, pairs: Int64[np.ndarray, "pairs 2"]
+) -> Float32[np.ndarray, "poses pairs"]:
+    """Of the first sample of each pair, in each pose, to the second."""
+    target = plain[pairs[:, 1]]
+    return np.stack([np.einsum("pf,pf->p", one[pairs[:, 0]], target) for one in posed])
 
 
 def _least_kept(
