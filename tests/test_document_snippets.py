@@ -18,20 +18,11 @@ import pytest
 import audit
 from audit.config.audit_config import check_config
 from audit.config.language_recipe import language_recipe_of
+from tests.documents import ROOT, TEXTS, fenced
 
-ROOT = Path(__file__).parents[1]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-TEXTS = {path.name: path.read_text(encoding="utf-8") for path in DOCUMENTS}
 OURS = ("audit", "probes", "reports", "tests")
 JUDGED = {"gate", "thresholds", "probes", "waivers", "expect"}
 """Tables of audit.toml; other TOML is of a recipe."""
-
-
-def fenced(language: str) -> Iterator[tuple[str, str]]:
-    """Blocks of a language, with the document."""
-    for name, text in TEXTS.items():
-        for block in re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
-            yield name, block
 
 
 def indented() -> Iterator[tuple[str, str]]:

@@ -18,11 +18,10 @@ from typer.main import get_command
 from audit.cli.app import app
 from probes.texts import with_methods
 from reports import archive
+from tests.documents import DOCUMENTS, ROOT
 from tests.reports.sample import full
 from tests.shell import QUICK, ran
 
-ROOT = Path(__file__).parents[1]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 LINE = re.compile(r"^#?    +(?:- run: |- |sh ')?((?:[A-Z_]+=\S+ )*audit [a-z].*?)'?$", re.MULTILINE)
 """An indented block, a step of a CI snippet, or the head of an example; running text begins at the margin."""
 TINY = """

@@ -13,6 +13,7 @@ from rich.text import Text
 from probes.probe import ProbeType
 from reports.document.comparison import AgainstText, DifferenceText
 from reports.document.outline import Document, outline
+from reports.formats.running_text import RunningText
 from reports.report import Report
 from reports.wording.catalogue import Words
 
@@ -36,7 +37,7 @@ def table(report: Report, *, lang: str = "en") -> RenderableType:
     document = outline(report, lang)
     say = document.words
     style = STYLES[document.status]
-    head = Text.assemble(
+    head = RunningText.assemble(
         (f"{MARKS[document.status]} {say('headline', document.status)}", style), "  ", document.sentence
     )
     risks = Table(box=None, show_header=False, padding=(0, 1, 0, 0), expand=True)
@@ -45,18 +46,20 @@ def table(report: Report, *, lang: str = "en") -> RenderableType:
     risks.add_column(ratio=1, overflow="fold")
     for risk in document.risks:
         style = STYLES[risk.status]
-        risks.add_row(Text(MARKS[risk.status], style=style), Text(risk.title, style=style), Text(risk.what))
+        risks.add_row(
+            Text(MARKS[risk.status], style=style), RunningText(risk.title, style=style), RunningText(risk.what)
+        )
         if risk.also:
-            risks.add_row("", "", Text(risk.also))
+            risks.add_row("", "", RunningText(risk.also))
         if risk.to_do:
-            risks.add_row("", "", Text(f"→ {risk.to_do}", style="dim"))
-    quality = [Text(say("ui", "labelled", label=key, text=value)) for key, value in document.quality]
+            risks.add_row("", "", RunningText(f"→ {risk.to_do}", style="dim"))
+    quality = [RunningText(say("ui", "labelled", label=key, text=value)) for key, value in document.quality]
     parts: list[RenderableType] = [head, *quality, Text(), risks]
     if document.checks:
         parts += [Text(), _checks(document)]
     if document.against:
         parts += [Text(), against_table(document.against, document.words, every=False)]
-    return Group(*parts, *(Text(note, style="yellow") for note in document.notes))
+    return Group(*parts, *(RunningText(note, style="yellow") for note in document.notes))
 
 
 def _checks(document: Document) -> Table:
@@ -70,7 +73,7 @@ def _checks(document: Document) -> Table:
     for check in document.checks:
         checks.add_row(
             Text(f"{MARKS[check.status]} {say('status', check.status)}", style=STYLES[check.status]),
-            Text(check.title),
+            RunningText(check.title),
             Text(check.value),
             Text(check.interval),
             Text(check.threshold),
@@ -81,7 +84,7 @@ def _checks(document: Document) -> Table:
 def against_table(text: AgainstText, say: Words, *, every: bool = True) -> RenderableType:
     """What changed since the baseline; `every` also shows what did not change."""
     style = STYLES[text.status]
-    head = Text.assemble((f"{MARKS[text.status]} {text.title}", style), "  ", text.sentence)
+    head = RunningText.assemble((f"{MARKS[text.status]} {text.title}", style), "  ", text.sentence)
     rows = [row for row in text.rows if every or row.status in CHANGES]
     shown = rows if every else rows[:CHANGES_SHOWN]
     parts: list[RenderableType] = [head]
@@ -89,7 +92,7 @@ def against_table(text: AgainstText, say: Words, *, every: bool = True) -> Rende
         parts += [Text(), _differences(shown, say)]
     if len(shown) < len(rows):
         parts.append(Text(say("ui", "more", count=len(rows) - len(shown)), style="dim"))
-    return Group(*parts, *(Text(note, style="yellow") for note in text.notes))
+    return Group(*parts, *(RunningText(note, style="yellow") for note in text.notes))
 
 
 def _differences(rows: Sequence[DifferenceText], say: Words) -> Table:

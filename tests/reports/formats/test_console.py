@@ -8,6 +8,7 @@ from rich.console import Console
 
 from reports.document.outline import outline
 from reports.formats import console
+from reports.formats.running_text import CLOSING
 from reports.report import Report
 from tests.reports.sample import HOSTILE, full, sample
 
@@ -47,3 +48,11 @@ def test_no_text_is_cut_and_no_percent_sign_lost(lang: str) -> None:
     told = shown(full(), lang)
     assert "…" not in told
     assert told.count("%") >= "".join(said).count("%")
+
+
+def test_chinese_lines_are_filled() -> None:
+    """rich alone ends lines at spaces: an arrow, or a number, stood on a line of its own."""
+    lines = [line.strip() for line in shown(full(), "zh").splitlines()]
+    assert any(line.startswith("→ ") for line in lines)
+    assert "→" not in lines
+    assert all(line[0] not in CLOSING for line in lines if line)
