@@ -22,7 +22,7 @@ class RunningText(Text):
     ['→ 减少训练', '轮数，再训', '练']
     """
 
-    def wrap(self, console: Console, width: int, **_: Any) -> Lines:  # type: ignore[override]
+    def wrap(self, console: Console, width: int, **_: Any) -> Lines:
         lines = Lines()
         for line in self.split(allow_blank=True):
             lines.extend(line.divide(line_starts(line.plain, width)))
