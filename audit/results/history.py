@@ -25,8 +25,14 @@ Format = Literal["table", "html", "markdown", "csv"]
 FileFormat = Literal["html", "markdown", "csv"]
 
 
-BY_NAME: Mapping[str, FileFormat] = {".html": "html", ".htm": "html", ".csv": "csv"}
-"""The format of a file for which none is named."""
+BY_NAME: Mapping[str, FileFormat] = {
+    ".html": "html",
+    ".htm": "html",
+    ".csv": "csv",
+    ".md": "markdown",
+    ".txt": "markdown",
+}
+"""The format of a file for which none is named, by the end of its name; without an end, Markdown."""
 
 
 def history(
@@ -71,6 +77,14 @@ def _written(runs: list[Run], form: Literal["html", "markdown", "csv"], asked: S
     return history_formats.html(runs, found, say) if form == "html" else history_formats.markdown(runs, found, say)
 
 
+def _by_name(out: Path | None) -> FileFormat:
+    """Raises InputError for the name of a file of another kind."""
+    ending = "" if out is None else out.suffix.lower()
+    if ending and ending not in BY_NAME:
+        raise InputError(f"a history has no format {ending}.", where=str(out), do=f"Known: {', '.join(BY_NAME)}.")
+    return BY_NAME.get(ending, "markdown")
+
+
 def run_history(folder: Path, form: Format, out: Path | None, asked: Sequence[str], lang: str) -> None:
     """Raises InputError if there is no audit below the folder."""
     runs = find(folder)
@@ -78,8 +92,7 @@ def run_history(folder: Path, form: Format, out: Path | None, asked: Sequence[st
         say = words(lang)
         screen().print(history_formats.console(runs, lines(runs, asked, say), say))
         return
-    by_name: FileFormat = BY_NAME.get("" if out is None else out.suffix.lower(), "markdown")
-    text = _written(runs, by_name if form == "table" else form, asked, lang)
+    text = _written(runs, _by_name(out) if form == "table" else form, asked, lang)
     if form == "html":
         out = out or folder / "history.html"
     if out is None or is_stdout(out):
