@@ -41,7 +41,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from probes.evidence import answers
+from probes.answers import answers
 from probes.membership.empirical_bayes import empirical_bayes_stand_in_scores
 from probes.membership.forecast import AUC, SATURATED, TAIL, TPR, Coefficients, scale_of
 from probes.membership.leave_one_out import stand_in_scores

@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from audit.engines.head import Head
 from audit.training.experiment import Experiment
-from probes.evidence import answers
+from probes.answers import answers
 from probes.membership.lira import lira_scores
 from probes.plan import Row
 from probes.statistics.roc import auc

@@ -16,9 +16,11 @@ from pathlib import Path
 import numpy as np
 from membership_power import UNSEEN, answered, transfers
 
-from probes.evidence import Answers, Evidence, Population
+from probes.answers import Answers
+from probes.evidence import Evidence
 from probes.membership import Membership
 from probes.plan import Pool, Row
+from probes.population import Population
 
 REPLICAS, TARGETS, REPEATS = 32, 12, 4
 MEMBERS, POOL = 160, 320

@@ -31,7 +31,7 @@ from torch import nn
 from audit.engines.stacked import Stacked
 from audit.training.experiment import Experiment
 from audit.training.loop import fine_tune
-from probes.evidence import logit_margin
+from probes.answers import logit_margin
 from probes.membership import lira_scores
 from probes.plan import Row
 from probes.statistics import auc, tpr_at_fpr

@@ -27,7 +27,7 @@ import peer_attacks
 from setting import experiment_of, populate_timed
 
 from audit.engines.stacked import Stacked
-from probes.evidence import Answers
+from probes.answers import Answers
 from probes.membership.empirical_bayes import EmpiricalBayes
 from probes.membership.lira import lira_scores
 from probes.membership.neighbours import Neighbours

@@ -21,7 +21,7 @@ from audit.population.tasks import Job, Task
 from audit.storage.scratch import scratch
 from audit.storage.store import Store
 from audit.training.experiment import Experiment
-from probes.evidence import Answers
+from probes.answers import Answers
 from probes.large_arrays import Collected
 from probes.plan import Pool, Row
 

@@ -10,11 +10,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from probes.answers import Answers
     from probes.errors import AuditError, InputError, PluginError
-    from probes.evidence import Answers, Evidence, Population
+    from probes.evidence import Evidence
     from probes.observable import Observable, Observation
     from probes.plan import Design, Plan, Rivals, Row, Seeds, Shuffled, Sizes, Splits, Subsamples
     from probes.pool import Pool
+    from probes.population import Population
     from probes.predictions import evidence_of
     from probes.probe import Probe
     from probes.registry import Registry
@@ -53,7 +55,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Answers": "probes.evidence",
+    "Answers": "probes.answers",
     "AuditError": "probes.errors",
     "Chart": "probes.result",
     "Design": "probes.plan",
@@ -69,7 +71,7 @@ _HOMES = {
     "Plan": "probes.plan",
     "PluginError": "probes.errors",
     "Pool": "probes.pool",
-    "Population": "probes.evidence",
+    "Population": "probes.population",
     "Probe": "probes.probe",
     "Registry": "probes.registry",
     "Result": "probes.result",

@@ -7,11 +7,13 @@ import dataclasses
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Shaped
 
+from probes.answers import answers
 from probes.errors import EvidenceError
-from probes.evidence import Evidence, Population, answers
+from probes.evidence import Evidence
 from probes.large_arrays import empty, parts
 from probes.message import Message
 from probes.plan import Pool, Row
+from probes.population import Population
 
 SMALLEST = 1e-12
 """Smallest probability: lower values are clipped, because the logarithm of zero is not finite."""

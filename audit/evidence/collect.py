@@ -9,7 +9,8 @@ from audit.evidence.provenance import provenance_of
 from audit.population.populate import Replicas
 from audit.training.loop import predict
 from audit.training.test_time_views import answers_with_queries
-from probes.evidence import Answers, Canaries, Evidence
+from probes.answers import Answers
+from probes.evidence import Canaries, Evidence
 
 
 def collect(audited: Audited, own: Answers, replicas: Replicas, observations: Observations) -> Evidence:

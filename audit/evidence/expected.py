@@ -8,8 +8,8 @@ import numpy as np
 
 from audit.checkpoints.audited_model import Audited
 from audit.config.audit_config import Config
+from probes.answers import Answers
 from probes.errors import CheckpointError, ConfigError, did_you_mean
-from probes.evidence import Answers
 from probes.message import Message
 from probes.plan import Pool
 

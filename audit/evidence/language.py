@@ -17,11 +17,12 @@ from audit.population.language_replicas import MEMORY, Progress, language_replic
 from audit.runtime.randomness import stream
 from audit.storage.store import Store
 from audit.trainers.language_task import BenchmarkTexts, LanguageTask
-from probes import evidence as core
-from probes.evidence import Canaries, Evidence, Population
+from probes.answers import answers_of_tokens
+from probes.evidence import Canaries, Evidence
 from probes.measures.randomise import randomised
 from probes.message import Text
 from probes.plan import Row, Seeds
+from probes.population import Population
 from probes.sequences import Benchmark, GeneralText, PromptWords, Sequences, TokenAnswers, Trial
 
 CLASSES = ("word for word", "otherwise")
@@ -44,13 +45,13 @@ def language_evidence(
     told = language_replicas(task, rows, seed, store=store, memory=memory, on_replica=on_replica)
     samples = np.arange(len(task.inputs))
     replicas = stacked([one.on(samples) for one in told]) if told else None
-    none = core.sequence_answers(own)[np.zeros(0, dtype=np.int64)]
+    none = answers_of_tokens(own)[np.zeros(0, dtype=np.int64)]
     return Evidence(
         pool=task.pool,
         classes=CLASSES,
         group_names=task.group_names,
-        audited=core.sequence_answers(own),
-        population=Population(rows=tuple(rows), answers=none if replicas is None else core.sequence_answers(replicas)),
+        audited=answers_of_tokens(own),
+        population=Population(rows=tuple(rows), answers=none if replicas is None else answers_of_tokens(replicas)),
         inputs=task.inputs,
         modality="language",
         limits=limits,

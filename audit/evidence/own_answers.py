@@ -11,7 +11,7 @@ from audit.models.weight_files import digest_state
 from audit.storage.content_key import content_key
 from audit.storage.store import Store
 from audit.training.test_time_views import answers_with_queries
-from probes.evidence import Answers
+from probes.answers import Answers
 
 
 def answers_of(audited: Audited, store: Store | None = None) -> Answers:

@@ -19,7 +19,7 @@ from audit.population.populate import Replicas, joined, populate, processors, ro
 from audit.population.trainer_checks import nondeterminism, trainable
 from audit.results.metadata import describe_data, describe_model
 from audit.runtime.devices import workers_for
-from probes.evidence import Answers
+from probes.answers import Answers
 from probes.message import Message, Text
 from probes.plan import Plan, Row
 from probes.texts import said

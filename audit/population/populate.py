@@ -23,10 +23,11 @@ from audit.runtime.randomness import stream
 from audit.storage.scratch import scratch
 from audit.storage.store import ANSWERS, QUERIED, Lookups, Replica, Store
 from audit.training.experiment import Experiment
+from probes.answers import Answers
 from probes.errors import Interrupted, StoreError
-from probes.evidence import Answers, Population
 from probes.large_arrays import IN_MEMORY, Collected, concatenate
 from probes.plan import Plan, Pool, Row
+from probes.population import Population
 
 
 @dataclass(frozen=True, kw_only=True)

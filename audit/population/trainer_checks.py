@@ -12,8 +12,8 @@ from audit.population.tasks import run_task
 from audit.storage.scratch import scratch
 from audit.storage.store import Replica, Store
 from audit.training.experiment import Experiment
+from probes.answers import Answers
 from probes.errors import TrainerError
-from probes.evidence import Answers
 from probes.message import Message, Text
 from probes.plan import Row
 

@@ -11,7 +11,7 @@ from audit.checkpoints.audited_model import Audited
 from audit.models.families.base import is_published
 from audit.models.weight_files import digest_state
 from audit.training.experiment import Experiment
-from probes.evidence import Answers
+from probes.answers import Answers
 from reports.report import Json
 
 

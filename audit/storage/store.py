@@ -26,8 +26,8 @@ from torch import Tensor
 from audit.storage.atomic import private_folder, replacing, why_not_written
 from audit.storage.bounded import read_text
 from audit.storage.remote import Remote
+from probes.answers import Answers
 from probes.errors import InputError, StoreError
-from probes.evidence import Answers
 from probes.json_text import parsed
 
 WRITERS = 8

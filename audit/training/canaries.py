@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int64
 
+from probes.answers import logit_margin
 from probes.errors import RecipeError
-from probes.evidence import Canaries, logit_margin
+from probes.evidence import Canaries
 from probes.plan import Pool, Row
 
 

@@ -9,7 +9,8 @@ from jaxtyping import Float, Float32, Int
 from torch import Tensor
 
 from audit.config.recipe import Recipe
-from probes.evidence import Answers, Modality, answers
+from probes.answers import Answers, answers
+from probes.evidence import Modality
 
 SHIFTS = {"shift-left": (0, -1), "shift-up": (-1, 0)}
 FLIP = "flip"

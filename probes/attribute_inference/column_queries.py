@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Float64, Int, Int64, Shaped
 
-from probes.evidence import log_softmax
+from probes.answers import log_softmax
 from probes.measures.dummies import groups_of
 from probes.observable import OfAudited, Subject, choose_both_sides
 from probes.plan import Pool

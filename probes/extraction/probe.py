@@ -12,13 +12,14 @@ import numpy as np
 from jaxtyping import Bool
 
 from probes.errors import EvidenceError
-from probes.evidence import Evidence, Modality, Population
+from probes.evidence import Evidence, Modality
 from probes.extraction.secrets import counted
 from probes.extraction.verbatim import extractable, longest_run, probability_within
 from probes.message import Message
 from probes.observable import Observable
 from probes.partial_result import Part, joined, rests_on
 from probes.plan import Plan, Splits
+from probes.population import Population
 from probes.ranges import Count, Level, Rate, Rounds
 from probes.result import Axis, Chart, Estimate, Finding, Result, Severity
 from probes.sequences import Sequences, TokenAnswers

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from jaxtyping import Bool, Float, Int, Int64
 
-from probes.evidence import Answers
+from probes.answers import Answers
 
 Metric = Callable[[Answers, Int[np.ndarray, " samples"], Bool[np.ndarray, " samples"]], float]
 """(answers of one model, labels, which samples) → value."""
@@ -22,7 +22,7 @@ def accuracy(answers: Answers, labels: Int[np.ndarray, " samples"], chosen: Bool
 
     Returns a fraction.
 
-    >>> from probes.evidence import answers
+    >>> from probes.answers import answers
     >>> found = answers(np.array([[[2.0, 0.0], [0.0, 2.0], [2.0, 0.0]]]), np.array([0, 1, 1]))
     >>> round(accuracy(found, np.array([0, 1, 1]), np.ones(3, dtype=bool)), 3)
     0.667
@@ -39,7 +39,7 @@ def log_loss(answers: Answers, labels: Int[np.ndarray, " samples"], chosen: Bool
 
     Returns nats per sample.
 
-    >>> from probes.evidence import answers
+    >>> from probes.answers import answers
     >>> found = answers(np.array([[[2.0, 0.0], [0.0, 2.0], [2.0, 0.0]]]), np.array([0, 1, 1]))
     >>> round(log_loss(found, np.array([0, 1, 1]), np.ones(3, dtype=bool)), 3)
     0.794
@@ -58,7 +58,7 @@ def balanced_accuracy(
 
     Returns a fraction.
 
-    >>> from probes.evidence import answers
+    >>> from probes.answers import answers
     >>> found = answers(np.array([[[2.0, 0.0], [0.0, 2.0], [2.0, 0.0]]]), np.array([0, 1, 1]))
     >>> round(balanced_accuracy(found, np.array([0, 1, 1]), np.ones(3, dtype=bool)), 3)
     0.75
@@ -91,7 +91,7 @@ def macro_f1(answers: Answers, labels: Int[np.ndarray, " samples"], chosen: Bool
 
     Returns a fraction.
 
-    >>> from probes.evidence import answers
+    >>> from probes.answers import answers
     >>> found = answers(np.array([[[2.0, 0.0], [0.0, 2.0], [2.0, 0.0]]]), np.array([0, 1, 1]))
     >>> round(macro_f1(found, np.array([0, 1, 1]), np.ones(3, dtype=bool)), 3)
     0.667

@@ -10,8 +10,9 @@ import scipy
 from jaxtyping import Bool, Float64, Int64
 from scipy import special
 
-from probes.evidence import Evidence, Population
+from probes.evidence import Evidence
 from probes.large_arrays import parts
+from probes.population import Population
 
 DRAWS = 20
 """Draws of clean labels, whose mean number of suspects is reported."""

@@ -1,6 +1,6 @@
 """Leakage: does the model reveal which records it was trained on?"""
 
-from probes.evidence import logit_margin
+from probes.answers import logit_margin
 from probes.membership.epsilon_bounds import epsilon_clopper_pearson, epsilon_one_run
 from probes.membership.lira import lira_scores
 from probes.membership.probe import Membership

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64, Int
 
-from probes.evidence import Answers, Evidence, Population
+from probes.answers import Answers
+from probes.evidence import Evidence
+from probes.population import Population
 
 SMALLEST = 1e-9
 """Nats; added so that the logarithm of the deviation is finite for models with identical answers."""

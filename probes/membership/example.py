@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from probes.evidence import answers
+from probes.answers import answers
 from probes.membership.target import Target, folds
 from probes.sequences import Sequences, TokenAnswers, token_answers
 from probes.statistics.roc import auc

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64, Shaped
 
-from probes.evidence import Evidence, Population
+from probes.evidence import Evidence
 from probes.membership.behaviour import behaviour
 from probes.message import Message
+from probes.population import Population
 from probes.result import Estimate
 from probes.statistics.student_t import t_critical
 

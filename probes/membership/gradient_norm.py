@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Float64, Int, Shaped
 
-from probes.evidence import log_softmax, logit_margin
+from probes.answers import log_softmax, logit_margin
 from probes.observable import OfAudited, Subject
 from probes.plan import Pool
 

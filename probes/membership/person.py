@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from jaxtyping import Bool, Float, Float64
 
-from probes.evidence import Answers, Evidence, Population
+from probes.answers import Answers
+from probes.evidence import Evidence
 from probes.membership.exposure import Exposure, exposure
 from probes.membership.exposure_by_stratum import group_name
 from probes.membership.neighbours import Neighbours
@@ -28,6 +29,7 @@ from probes.membership.strongest_attack import Scores, level_each, strongest, st
 from probes.message import Message, Value
 from probes.partial_result import Part
 from probes.plan import Row
+from probes.population import Population
 from probes.result import Estimate, Finding, Severity, Table
 from probes.statistics.threshold import at_true_fpr, others_for_a_low_end
 

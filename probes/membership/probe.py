@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Bool
 
-from probes.evidence import Evidence, Modality, Population
+from probes.evidence import Evidence, Modality
 from probes.measures.embedding import Embedding
 from probes.measures.exact_duplicates import repeated
 from probes.measures.memorisation import memorisation
@@ -61,6 +61,7 @@ from probes.message import Message, Value
 from probes.observable import Observable
 from probes.partial_result import Part, joined
 from probes.plan import Plan, Splits
+from probes.population import Population
 from probes.ranges import Level, Positive, Rate, Rounds
 from probes.result import RECIPE, Estimate, Figure, Finding, Result, Severity
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Int
 
-from probes.evidence import Evidence, Population
+from probes.evidence import Evidence
 from probes.large_arrays import empty, parts, taken
 from probes.membership.empirical_bayes import empirical_bayes_stand_in_scores
 from probes.membership.leave_one_out import rmia_stand_in_scores, stand_in_scores
@@ -17,6 +17,7 @@ from probes.membership.order_intervals import Kept, Stood, over_orders, stand_in
 from probes.membership.strongest_attack import level_each, strongest
 from probes.message import Message
 from probes.partial_result import Part, rests_on
+from probes.population import Population
 from probes.result import Estimate
 
 RMIA = "rmia-online"

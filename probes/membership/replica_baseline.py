@@ -12,9 +12,10 @@ import dataclasses
 import numpy as np
 from jaxtyping import Bool, Float, Float64
 
-from probes.evidence import Evidence, Population
+from probes.evidence import Evidence
 from probes.large_arrays import parts, taken
 from probes.membership.strongest_attack import Clusters, attack_auc, level_each
+from probes.population import Population
 from probes.result import Estimate
 
 FEWEST = 10

@@ -9,10 +9,11 @@ import numpy as np
 import scipy
 from jaxtyping import Bool, Float64, Int
 
-from probes.evidence import Evidence, Population
+from probes.evidence import Evidence
 from probes.membership.leave_one_out import Sums
 from probes.message import Message
 from probes.partial_result import Part
+from probes.population import Population
 from probes.result import Axis, Chart, Estimate, Finding
 from probes.statistics.roc import auc, delong_standard_error
 

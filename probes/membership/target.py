@@ -9,11 +9,13 @@ import numpy as np
 import scipy
 from jaxtyping import Bool, Float, Float64, Int
 
-from probes.evidence import Answers, Evidence, Population
+from probes.answers import Answers
+from probes.evidence import Evidence
 from probes.large_arrays import empty, parts, taken
 from probes.measures.embedding import Embedding
 from probes.membership.gradient_norm import GradientNorm
 from probes.membership.neighbours import Neighbours
+from probes.population import Population
 from probes.sequences import Sequences
 
 COMPONENTS = 16

@@ -6,12 +6,13 @@ import numpy as np
 import scipy
 from jaxtyping import Bool, Float64
 
-from probes.evidence import Evidence, Population
+from probes.evidence import Evidence
 from probes.measures.confident_learning import out_of_fold, suspected
 from probes.membership.exposure import Exposure, exposure
 from probes.membership.strongest_attack import level_each
 from probes.message import Message
 from probes.partial_result import Part
+from probes.population import Population
 from probes.result import Estimate, Finding
 from probes.statistics.multiplicity import false_discoveries
 from probes.statistics.roc import auc

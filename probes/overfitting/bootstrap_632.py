@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int
 
-from probes.evidence import Evidence, Population
+from probes.evidence import Evidence
 from probes.message import Message
+from probes.population import Population
 from probes.result import Estimate
 from probes.statistics.student_t import t_interval
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int
 
-from probes.evidence import Population
 from probes.measures.classification import METRICS
 from probes.message import Message
 from probes.pairing import Pairing
 from probes.plan import Pool
+from probes.population import Population
 from probes.result import Axis, Chart, Estimate
 from probes.statistics.corrected_resampled_t import nadeau_bengio
 from probes.statistics.proportions import clopper_pearson

@@ -6,11 +6,12 @@ import math
 
 import numpy as np
 
-from probes.evidence import Evidence, Population
+from probes.evidence import Evidence
 from probes.measures.confident_learning import out_of_fold, suspected, suspects_on_clean_labels
 from probes.measures.memorisation import MEMORISED_AT, memorisation
 from probes.message import Message
 from probes.partial_result import Part
+from probes.population import Population
 from probes.result import Finding, Severity, Table
 from probes.statistics.proportions import proportion
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float64, Int
 
-from probes.evidence import Evidence, Population
+from probes.evidence import Evidence
 from probes.measures.memorisation import MEMORISED_AT, memorisation
 from probes.message import Message
 from probes.partial_result import Part
+from probes.population import Population
 from probes.result import Axis, Chart, Estimate, Finding, Table
 from probes.statistics.proportions import proportion
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from probes.evidence import Evidence, Population
+from probes.evidence import Evidence
 from probes.message import Message
 from probes.partial_result import Part
 from probes.plan import Row
+from probes.population import Population
 from probes.result import Axis, Chart, Estimate, Finding, Scalar
 from probes.statistics.corrected_resampled_t import nadeau_bengio
 

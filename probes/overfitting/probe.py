@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from probes.evidence import Evidence, Modality, Population
+from probes.evidence import Evidence, Modality
 from probes.message import Message, Value
 from probes.observable import Observable
 from probes.overfitting.bootstrap_632 import SHARE, Bootstrap, bootstrap
@@ -32,6 +32,7 @@ from probes.overfitting.validation_agreement import Method, multiple_validation
 from probes.overfitting.variants import variants
 from probes.partial_result import Part, joined, rests_on
 from probes.plan import Plan, Rivals, Shuffled, Sizes, Splits, Subsamples
+from probes.population import Population
 from probes.ranges import CountOrNone, Level, Many, Positive, Rounds, Tolerated
 from probes.result import Estimate, Finding, Result, Severity
 

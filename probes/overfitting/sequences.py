@@ -13,11 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from probes.evidence import Evidence, Population
+from probes.evidence import Evidence
 from probes.message import Message, Value
 from probes.overfitting.learning_curve import token_curves
 from probes.overfitting.sequence_epochs import epochs_part
 from probes.partial_result import Part, joined, rests_on
+from probes.population import Population
 from probes.result import Estimate, Finding, Severity, Table
 from probes.sequences import Sequences, TokenAnswers
 from probes.statistics.bootstrap import bootstrap_difference

@@ -34,7 +34,7 @@ from audit.results.registration import beside, find
 from audit.results.reproduce import _run_of
 from audit.results.signing import sign, verify
 from audit.storage.store import Replica, Store
-from probes.evidence import answers
+from probes.answers import answers
 from reports import archive, per_sample
 from reports.evidence import checksums, statement
 from reports.evidence.pack import THRESHOLDS, thresholds

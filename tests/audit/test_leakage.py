@@ -17,7 +17,8 @@ from audit.training.experiment import Experiment
 from audit.training.loop import predict, predict_views
 from audit.training.prepare import run
 from audit.training.test_time_views import answers_with_queries
-from probes.evidence import Answers, Evidence
+from probes.answers import Answers
+from probes.evidence import Evidence
 from probes.membership import Membership, lira_scores
 from probes.plan import Plan, Splits
 from probes.result import Result

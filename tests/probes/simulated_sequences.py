@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from probes.evidence import Evidence, Population, sequence_answers
+from probes.answers import answers_of_tokens
+from probes.evidence import Evidence
 from probes.plan import Pool, Sizes, Splits
+from probes.population import Population
 from probes.sequences import EpochAnswers, Sequences, TokenAnswers
 
 LENGTH = 8
@@ -70,8 +72,8 @@ def evidence(
     return Evidence(
         pool=pool,
         classes=("word for word", "otherwise"),
-        audited=sequence_answers(own),
-        population=Population(rows=tuple(rows), answers=sequence_answers(replicas)),
+        audited=answers_of_tokens(own),
+        population=Population(rows=tuple(rows), answers=answers_of_tokens(replicas)),
         inputs=rng.integers(0, 30, (n, 2, LENGTH)),
         modality="language",
         sequences=Sequences(

@@ -13,7 +13,8 @@ from audit.data.dataset import Dataset
 from audit.data.features import float32_of
 from audit.training import preprocessing
 from audit.training.preprocessing import preprocess, resolve
-from probes import evidence, large_arrays
+from probes import answers as answering
+from probes import large_arrays
 from probes.contamination import Contamination
 from probes.errors import DataError
 from probes.large_arrays import AT_ONCE, Collected, concatenate, empty, parts, taken
@@ -152,9 +153,9 @@ def test_answers_do_not_depend_on_how_many_samples_are_computed_at_a_time(
 ) -> None:
     logits, queries = rng.normal(size=(2, 30, 4)), rng.normal(size=(2, 3, 30, 4))
     labels = rng.integers(0, 4, 30)
-    whole = evidence.answers(logits, labels, queries)
-    monkeypatch.setattr(evidence, "NUMBERS", 7 * 8)
-    for name, array in vars(evidence.answers(logits, labels, queries)).items():
+    whole = answering.answers(logits, labels, queries)
+    monkeypatch.setattr(answering, "NUMBERS", 7 * 8)
+    for name, array in vars(answering.answers(logits, labels, queries)).items():
         assert np.array_equal(array, getattr(whole, name)), name
 
 

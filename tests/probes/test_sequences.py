@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from probes.answers import answers_of_tokens
 from probes.errors import EvidenceError, NonFiniteError
-from probes.evidence import sequence_answers
 from probes.sequences import Sequences, TokenAnswers, token_answers
 
 RNG = np.random.default_rng(5)
@@ -39,7 +39,7 @@ def test_greedy_means_that_every_token_is_the_likeliest() -> None:
 
 def test_a_sequence_is_a_sample_with_the_mean_loss_of_its_tokens() -> None:
     tokens = token_answers(LOGITS, TOKENS, START)
-    seen = sequence_answers(tokens)
+    seen = answers_of_tokens(tokens)
     loss = [-tokens.log_prob[0, a:b].mean() for a, b in itertools.pairwise(START)]
     assert -seen.log_prob[0] == pytest.approx(loss, abs=1e-5)
     p = np.exp(seen.log_prob[0].astype(float))

@@ -7,8 +7,8 @@ import pytest
 
 from audit.config.audit_config import parse
 from audit.evidence.expected import check, measures
+from probes.answers import answers
 from probes.errors import CheckpointError, ConfigError
-from probes.evidence import answers
 from probes.plan import Pool
 
 LABELS = np.array([0, 1] * 10)

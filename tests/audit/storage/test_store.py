@@ -13,8 +13,8 @@ from audit.api.caching import cache
 from audit.population.replica_key import key_of
 from audit.storage.store import ANSWERS, RECORD, DamagedWarning, Lookups, Replica, Store, writer
 from audit.training.experiment import Experiment
+from probes.answers import answers
 from probes.errors import StoreError
-from probes.evidence import answers
 
 
 def replica() -> Replica:

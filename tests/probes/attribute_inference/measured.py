@@ -18,10 +18,12 @@ import pandas as pd
 import torch
 from torch import nn
 
+from probes.answers import answers
 from probes.attribute_inference import AttributeInference
-from probes.evidence import Evidence, Population, answers
+from probes.evidence import Evidence
 from probes.observable import Observation, Subject
 from probes.plan import Pool
+from probes.population import Population
 from probes.result import Result
 from tests.probes.attribute_inference.test_probe import audit, records
 

@@ -6,12 +6,14 @@ import numpy as np
 import torch
 from torch import nn
 
+from probes.answers import answers
 from probes.attribute_inference import AttributeInference
 from probes.attribute_inference.column_queries import ColumnQueries
 from probes.attribute_inference.inference import inferred
-from probes.evidence import Evidence, Population, answers
+from probes.evidence import Evidence
 from probes.observable import Observation, Subject
 from probes.plan import Pool
+from probes.population import Population
 from probes.result import Result, Table
 
 NAMES = ("ward=a", "ward=b", "ward=c", "smoker", "age", "income")

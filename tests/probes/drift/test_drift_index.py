@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from probes.answers import answers
 from probes.drift.drift_index import Placed, drift_index, p_above_floor, place
 from probes.drift.explanation_quality import explanation_quality, fit_methods, stability
 from probes.drift.observables.attribution import Target
@@ -12,9 +13,10 @@ from probes.drift.observables.faithfulness import SHARES
 from probes.drift.observables.maps_by_model import Seen
 from probes.drift.reference_drift import reference_drift
 from probes.drift.sanity_check import DEPTHS
-from probes.evidence import Evidence, Population, answers
+from probes.evidence import Evidence
 from probes.observable import Observation
 from probes.plan import Pool
+from probes.population import Population
 from probes.texts import said
 
 SAMPLES = np.arange(24)

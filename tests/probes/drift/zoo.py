@@ -25,12 +25,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from audit.config.audit_config import Config
+from probes.answers import answers
 from probes.drift import Drift
-from probes.evidence import Evidence, Population, answers
+from probes.evidence import Evidence
 from probes.measures.randomise import randomised
 from probes.message import Message
 from probes.observable import Observable, Observation, Subject
 from probes.plan import Pool
+from probes.population import Population
 from probes.result import Result
 from probes.statistics.proportions import clopper_pearson
 from reports.gate.judge import judge

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from probes.evidence import Evidence, Population, sequence_answers
+from probes.answers import answers_of_tokens
+from probes.evidence import Evidence
 from probes.extraction import Extraction, probe
 from probes.extraction.secrets import counted, kinds
 from probes.extraction.verbatim import extractable, longest_run
 from probes.plan import Pool, Splits
+from probes.population import Population
 from probes.sequences import Sequences, TokenAnswers
 from tests.probes.truth import untrue
 
@@ -48,8 +50,8 @@ def evidence(share: float, seed: int = 0, answers: tuple[str, ...] = ("nothing s
     return Evidence(
         pool=pool,
         classes=("word for word", "otherwise"),
-        audited=sequence_answers(own),
-        population=Population(rows=tuple(rows), answers=sequence_answers(replicas)),
+        audited=answers_of_tokens(own),
+        population=Population(rows=tuple(rows), answers=answers_of_tokens(replicas)),
         inputs=np.zeros((120, 2, LENGTH), dtype=np.int64),
         modality="language",
         sequences=Sequences(own=own, replicas=replicas, prompts=("",) * 120, answers=answers),

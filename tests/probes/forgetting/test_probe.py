@@ -10,10 +10,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from probes.evidence import Evidence, Population, answers
+from probes.answers import answers
+from probes.evidence import Evidence
 from probes.forgetting import Forgetting
 from probes.observable import Observable, Observation, SourceSide, Subject
 from probes.plan import Pool
+from probes.population import Population
 from probes.result import Result
 from tests.probes.drift.zoo import Task, digits, fine_tuned, source_network
 from tests.probes.truth import untrue

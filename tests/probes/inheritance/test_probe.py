@@ -10,11 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from probes.evidence import Evidence, Population, answers
+from probes.answers import answers
+from probes.evidence import Evidence
 from probes.inheritance import Inheritance
 from probes.message import Message
 from probes.observable import Observable, Observation, SourceSide, Subject
 from probes.plan import Pool
+from probes.population import Population
 from probes.result import Result
 from tests.probes.drift.zoo import Task, digits, fine_tuned, trained
 from tests.probes.truth import untrue

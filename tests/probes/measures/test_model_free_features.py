@@ -7,10 +7,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from probes.evidence import Evidence, Population, answers
+from probes.answers import answers
+from probes.evidence import Evidence
 from probes.measures.blind_baseline import BlindBaseline, blind_baseline
 from probes.measures.model_free_features import model_free_features
 from probes.plan import Pool
+from probes.population import Population
 from tests.probes.membership.worlds import stack
 
 SAMPLES = 400

@@ -12,10 +12,12 @@ import numpy as np
 
 from audit.config.recipe import PrivacySection
 from audit.training.dp_sgd import account, noise_for
-from probes.evidence import Canaries, Evidence, Population, PrivacyClaim, answers, logit_margin
+from probes.answers import answers, logit_margin
+from probes.evidence import Canaries, Evidence, PrivacyClaim
 from probes.membership.epsilon_section import epsilon_part
 from probes.partial_result import Part
 from probes.plan import Pool
+from probes.population import Population
 from tests.probes.membership.worlds import stack
 
 FEATURES, CLASSES, LENGTH = 512, 10, 3.0

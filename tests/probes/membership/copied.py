@@ -13,9 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from probes.evidence import Evidence, Population, answers
+from probes.answers import answers
+from probes.evidence import Evidence
 from probes.membership import Membership
 from probes.plan import Pool, Splits
+from probes.population import Population
 from tests.probes.membership.worlds import stack
 
 REPEATS, COLUMNS = 4, 6

@@ -14,11 +14,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from probes.evidence import Answers, Evidence, Population, answers
+from probes.answers import Answers, answers
+from probes.evidence import Evidence
 from probes.membership.person import person_part
 from probes.membership.persons import persons_of
 from probes.membership.recipe_level import calibrated, stand_ins
 from probes.plan import Pool, Splits
+from probes.population import Population
 from tests.probes.membership.worlds import stack
 
 PERSONS = 40

@@ -21,9 +21,11 @@ from pathlib import Path
 
 import numpy as np
 
-from probes.evidence import Evidence, Modality, Population, answers
+from probes.answers import answers
+from probes.evidence import Evidence, Modality
 from probes.membership import Membership
 from probes.plan import Pool, Splits
+from probes.population import Population
 from tests.probes.membership.worlds import stack
 
 REPEATS = 4

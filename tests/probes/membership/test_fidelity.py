@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from probes.evidence import Evidence, Population, answers
+from probes.answers import answers
+from probes.evidence import Evidence
 from probes.membership.behaviour import behaviour
 from probes.membership.fidelity import fidelity
 from probes.plan import Pool, Row
+from probes.population import Population
 
 SAMPLES, REPLICAS = 200, 16
 

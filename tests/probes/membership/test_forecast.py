@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from probes.evidence import Evidence, Population
+from probes.evidence import Evidence
 from probes.membership import Membership
 from probes.membership.forecast import AUC, HELD, SATURATED, TPR, forecast, scale_of
+from probes.population import Population
 from tests.probes.membership.worlds import World
 
 

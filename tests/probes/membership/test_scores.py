@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from probes.evidence import log_softmax
+from probes.answers import log_softmax
 from probes.membership import lira_scores, logit_margin, rmia_scores
 from probes.membership.leave_one_out import stand_in_scores
 

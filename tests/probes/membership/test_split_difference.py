@@ -7,7 +7,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from probes.evidence import Canaries, Evidence, PrivacyClaim, answers
+from probes.answers import answers
+from probes.evidence import Canaries, Evidence, PrivacyClaim
 from probes.membership import Membership
 from probes.membership.split_difference import whole_groups
 from probes.result import Result

@@ -7,8 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from probes.answers import Answers, answers
 from probes.errors import EvidenceError
-from probes.evidence import Answers, Evidence, answers
+from probes.evidence import Evidence
 from probes.membership.attacks import ladder
 from probes.membership.target import target_of
 from probes.membership.variants import joint, variants_part

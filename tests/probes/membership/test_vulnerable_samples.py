@@ -7,7 +7,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from probes.evidence import Answers, Evidence, Population, answers
+from probes.answers import Answers, answers
+from probes.evidence import Evidence
 from probes.measures.exact_duplicates import repeated
 from probes.membership.copies import sets_of_copies
 from probes.membership.exposure import Exposure, differences, exposure
@@ -16,6 +17,7 @@ from probes.membership.resolution import certainty, precision_table, reach
 from probes.membership.samples_per_class import samples_per_class
 from probes.membership.vulnerable_samples import explanations, halves
 from probes.plan import Pool, Splits
+from probes.population import Population
 from probes.result import Estimate
 from probes.statistics.threshold import tpr_at_true_fpr
 from probes.texts import said

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from probes.evidence import Answers, Evidence, Population, answers
+from probes.answers import Answers, answers
+from probes.evidence import Evidence
 from probes.membership import sequence_attacks
 from probes.membership.attackers import LADDER
 from probes.membership.attacks import ATTACKS
 from probes.membership.gradient_norm import GradientNorm, last_layer_norm
 from probes.observable import Observation
 from probes.plan import Pool, Row, Sizes, Splits
+from probes.population import Population
 
 OF_CLASSIFIERS = {name for name in LADDER if ATTACKS.load(name).__module__ != sequence_attacks.__name__}
 """The attacks that need no sequences."""

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from probes.answers import answers
 from probes.contamination.column_leakage import leaking_column
 from probes.contamination.decontaminated import clean_estimates
 from probes.contamination.labelled_table import LabelledTable
-from probes.evidence import answers
 from probes.measures.calibration import calibration_error
 from probes.overfitting.calibration import calibration
 from probes.overfitting.label_errors import label_errors

@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, recall_score
 from sklearn.model_selection import cross_validate
 
-from probes.evidence import answers
+from probes.answers import answers
 from probes.measures.classification import balanced_accuracy, macro_f1
 from probes.overfitting import Overfitting
 from probes.overfitting.cross_validation import FoldScores, fold_scores, gap_rank

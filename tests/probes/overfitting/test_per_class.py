@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, precision_score, recall_score
 
-from probes.evidence import Evidence, answers
+from probes.answers import answers
+from probes.evidence import Evidence
 from probes.overfitting.per_class import confusion, confusion_table, lowest, per_class
 from probes.plan import Pool
 from probes.result import Table
@@ -21,7 +22,7 @@ def evidence(classes: int = 4, seed: int = 0, samples: int = 400) -> Evidence:
     logits[0, np.arange(samples), labels] += 1.2
     part = np.arange(samples) % 2
     pool = Pool(labels=labels, member=part == 0, held_out=part == 1, validation=np.zeros(samples, dtype=bool))
-    from probes.evidence import Population
+    from probes.population import Population
     from tests.probes.membership.worlds import stack
 
     return Evidence(

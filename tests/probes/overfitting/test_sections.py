@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 
-from probes.evidence import answers
+from probes.answers import answers
 from probes.measures.calibration import calibration_error
 from probes.measures.confident_learning import out_of_fold
 from probes.measures.memorisation import memorisation

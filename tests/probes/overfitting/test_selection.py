@@ -6,7 +6,8 @@ import dataclasses
 
 import numpy as np
 
-from probes.evidence import Evidence, answers
+from probes.answers import answers
+from probes.evidence import Evidence
 from probes.overfitting.selection import selection
 from probes.partial_result import Part
 from tests.probes.membership.worlds import World

@@ -6,7 +6,8 @@ import dataclasses
 
 import numpy as np
 
-from probes.evidence import Answers, Evidence, answers
+from probes.answers import Answers, answers
+from probes.evidence import Evidence
 from probes.overfitting.variants import variants
 from probes.result import Table
 from tests.probes.membership.worlds import World

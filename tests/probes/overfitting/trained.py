@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from sklearn.datasets import load_digits
 
-from probes.evidence import Answers, Evidence, Population, Trace, answers
+from probes.answers import Answers, answers
+from probes.evidence import Evidence, Trace
 from probes.plan import Plan, Pool, Row
+from probes.population import Population
 
 Fit = Callable[[np.ndarray, np.ndarray], Any]
 """(inputs, labels) → a fitted classifier with `predict_proba`."""

@@ -7,9 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from probes.evidence import Evidence, Population, answers
+from probes.answers import answers
+from probes.evidence import Evidence
 from probes.observable import Observation, Subject
 from probes.plan import Pool
+from probes.population import Population
 from probes.reconstruction import Reconstruction
 from probes.reconstruction.attack import components
 from probes.result import Result, Table

@@ -14,8 +14,9 @@ from collections import Counter
 
 import numpy as np
 
-from probes.evidence import Evidence, Population
+from probes.evidence import Evidence
 from probes.membership.recipe_level import recipe_part, stand_ins
+from probes.population import Population
 from probes.result import Result
 from reports.gate.judge import judge
 from reports.gate.sequential import Look, decided, looks, single

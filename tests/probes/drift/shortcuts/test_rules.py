@@ -12,16 +12,18 @@ import torch
 from torch import Tensor, nn
 
 from audit.self_check.samples import coloured, letters, loans
+from probes.answers import answers
 from probes.drift.shortcuts.estimates import judged
 from probes.drift.shortcuts.excess import EXCESS
 from probes.drift.shortcuts.family import FAMILIES, Candidate, Family, Names, Samples
 from probes.drift.shortcuts.findings import shortcuts
 from probes.drift.shortcuts.search import ShortcutSearch
-from probes.evidence import Evidence, Modality, Population, answers
+from probes.evidence import Evidence, Modality
 from probes.message import Text
 from probes.observable import Observation, Subject
 from probes.partial_result import Part
 from probes.plan import Pool
+from probes.population import Population
 from probes.texts import said
 from tests.probes.drift.shortcut_zoo.data import tones
 from tests.probes.drift.shortcut_zoo.plants import at
