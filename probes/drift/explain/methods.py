@@ -1,7 +1,6 @@
-"""Attribution methods, one small strategy each.
+"""Attribution methods, one small strategy each, using Captum where available.
 
-For a batch, a strategy returns attributions in the shape of the inputs, or of the layer that it uses. Captum, which
-imports matplotlib, is imported by the strategies that need it.
+For a batch, a strategy returns attributions in the shape of the inputs, or of the layer that it uses.
 """
 
 from __future__ import annotations
@@ -14,10 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from captum import attr
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from probes.drift.explain.captum_methods import by_class
 from probes.drift.explain.integrated_gradients import Ask, Path, integrate
 from probes.drift.explain.layers import embedding_layer, named_layer, spatial_layer
 from probes.drift.explain.target import Question
@@ -77,8 +78,6 @@ def layer_integrated_gradients(question: Question) -> Path:
 
 def saliency(question: Question) -> Tensor:
     """The signed gradient (Simonyan, Vedaldi & Zisserman 2014)."""
-    from captum import attr
-
     _floating(question)
     found: Tensor = attr.Saliency(question.score).attribute(
         question.gradient_inputs, abs=False, additional_forward_args=question.extra
@@ -88,8 +87,6 @@ def saliency(question: Question) -> Tensor:
 
 def input_x_gradient(question: Question) -> Tensor:
     """Shrikumar et al. 2016."""
-    from captum import attr
-
     _floating(question)
     found: Tensor = attr.InputXGradient(question.score).attribute(
         question.gradient_inputs, additional_forward_args=question.extra
@@ -99,8 +96,6 @@ def input_x_gradient(question: Question) -> Tensor:
 
 def deep_lift(question: Question) -> Tensor:
     """Shrikumar, Greenside & Kundaje 2017, rescale rule; needs a separate module for every activation."""
-    from captum import attr
-
     _floating(question)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Setting forward, backward hooks", UserWarning)
@@ -112,8 +107,6 @@ def deep_lift(question: Question) -> Tensor:
 
 def gradient_shap(question: Question) -> Tensor:
     """Lundberg & Lee 2017: gradients at random points between noisy inputs and the baseline."""
-    from captum import attr
-
     _floating(question)
     with global_generators(question.rng):
         found: Tensor = attr.GradientShap(question.score).attribute(
@@ -129,28 +122,14 @@ def gradient_shap(question: Question) -> Tensor:
 def grad_cam(question: Question) -> Tensor:
     """Selvaraju et al. 2017, signed: the negative part shows evidence against."""
     _floating(question)
-    seen: list[Tensor] = []
-
-    def part(_module: nn.Module, _given: object, output: Tensor) -> Tensor:
-        """What lies before the layer needs no gradient."""
-        seen.append(output.detach().requires_grad_())
-        return seen[-1]
-
-    handle = _spatial(question).register_forward_hook(part)
-    try:
-        with torch.enable_grad():
-            score = question.score(question.inputs, *question.extra)
-    finally:
-        handle.remove()
-    (slopes,) = torch.autograd.grad(score.sum(), seen[-1])
-    weights = slopes.mean(dim=tuple(range(2, slopes.ndim)), keepdim=True) if slopes.ndim > 2 else slopes
-    return (weights * seen[-1].detach()).sum(dim=1, keepdim=True)
+    found: Tensor = attr.LayerGradCam(question.score, _spatial(question)).attribute(
+        question.gradient_inputs, additional_forward_args=question.extra, relu_attributions=False
+    )
+    return found.detach()
 
 
 def occlusion(question: Question) -> Tensor:
     """Zeiler & Fergus 2014: the drop in the score when a window is set to the baseline."""
-    from captum import attr
-
     shape = question.inputs.shape[1:]
     channels = shape[:1] if len(shape) > 1 else ()
     sides = tuple(max(1, round(WINDOW * side)) for side in shape[len(channels) :])
@@ -167,8 +146,6 @@ def occlusion(question: Question) -> Tensor:
 
 def feature_ablation(question: Question) -> Tensor:
     """The drop in the score when a column, a token or a square of the image is set to the baseline."""
-    from captum import attr
-
     with torch.no_grad():
         found: Tensor = attr.FeatureAblation(question.score).attribute(
             question.inputs,
@@ -265,8 +242,6 @@ def global_generators(rng: np.random.Generator) -> Iterator[None]:
 
 def _captum(name: str) -> Strategy:
     def strategy(question: Question) -> Tensor:
-        from probes.drift.explain.captum_methods import by_class
-
         with global_generators(question.rng):
             return by_class(name, question, cells(question.inputs))
 
