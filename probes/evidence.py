@@ -100,6 +100,7 @@ class Evidence:
 
     The axis 'samples' is the whole target data set: pool samples and validation samples.
 
+    >>> from probes.answers import answers
     >>> mask = np.array([True, False])
     >>> evidence = Evidence(
     ...     pool=Pool(labels=np.array([0, 1]), member=mask, held_out=~mask, validation=np.zeros(2, dtype=bool)),
