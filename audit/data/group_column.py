@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-import scipy
 from jaxtyping import Int64, Shaped
 
+from probes.measures.connected import connected
 from probes.message import Message
 from probes.spelling import plain
 
@@ -47,8 +47,7 @@ def groups_of(columns: Sequence[Iterable[object]]) -> Groups:
         offset += len(spelled)
         alike += _alike(names, same)
     one, other = np.concatenate(samples), np.concatenate(places)
-    graph = scipy.sparse.coo_matrix((np.ones(len(one), dtype=bool), (one, other)), shape=(offset, offset))
-    component = scipy.sparse.csgraph.connected_components(graph, directed=False)[1][:count].astype(np.int64)
+    component = connected(np.stack([one, other], axis=1), offset)[:count]
     shown = [next((name for name in names if name is not None), None) for names in zip(*written, strict=True)]
     return _numbered(component, shown, alike)
 

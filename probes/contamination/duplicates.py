@@ -8,8 +8,6 @@ from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool, Float, Int64, Shaped
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from probes.contamination.column_leakage import scaled
 from probes.contamination.edited_rows import edited_rows
@@ -21,6 +19,7 @@ from probes.contamination.nearest_neighbours import unit
 from probes.contamination.reordered_rows import reordered_rows
 from probes.evidence import Evidence
 from probes.large_arrays import parts, taken
+from probes.measures.connected import connected
 from probes.measures.embedding import Embedding
 from probes.measures.exact_duplicates import exact_pairs, together
 
@@ -38,10 +37,8 @@ class Duplicates:
     def group(self) -> Int64[np.ndarray, " samples"]:
         """A number for each set of samples that are copies of one another, −1 for samples without a copy."""
         n = len(self.content)
-        one = np.concatenate([self.exact[:, 0], self.near.one])
-        other = np.concatenate([self.exact[:, 1], self.near.other])
-        graph = coo_matrix((np.ones(len(one), dtype=bool), (one, other)), shape=(n, n))
-        component = connected_components(graph, directed=False)[1].astype(np.int64)
+        near = np.stack([self.near.one, self.near.other], axis=1)
+        component = connected(np.concatenate([self.exact, near]), n)
         alone = np.bincount(component, minlength=n)[component] == 1
         numbers = np.unique(component[~alone], return_inverse=True)[1]
         group = np.full(n, -1, dtype=np.int64)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int32, Int64, Shaped
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
+from jaxtyping import Bool, Float, Float32, Int64, Shaped
 
 from probes.contamination.confirm import overlay
 from probes.contamination.distance_threshold import too_close
@@ -17,6 +15,7 @@ from probes.contamination.nearest_neighbours import nearest, pairs_above
 from probes.contamination.poses import SMALLEST, Candidates, Search, search
 from probes.contamination.registration import COARSE, Registered, register
 from probes.contamination.thumbnails import reduced, thumbnails, tiny, variants, whole
+from probes.measures.connected import connected
 
 ALIKE = 0.85
 """Correlation of thumbnails from which images are compared: copies with a changed brightness, clipped at white, or
@@ -117,7 +116,7 @@ def _distinct(pairs: Int64[np.ndarray, "pairs 2"], seen: Confirmed) -> Bool[np.n
     the second nearest counts; copies of one another count once."""
     numbers, places = np.unique(pairs, return_inverse=True)
     ends = places.reshape(-1, 2)
-    group = _groups(ends[seen.copies], len(numbers))
+    group = connected(ends[seen.copies], len(numbers))
     others = ends[~seen.copies]
     own, rival = np.concatenate([others, others[:, ::-1]]).T
     rival, distance = group[rival], np.tile(seen.distance[~seen.copies], 2)
@@ -134,19 +133,13 @@ def _distinct(pairs: Int64[np.ndarray, "pairs 2"], seen: Confirmed) -> Bool[np.n
     return np.asarray(seen.distance <= np.maximum(SURE, DISTINCT * rivals[ends].min(axis=1)))
 
 
-def _groups(ends: Int64[np.ndarray, "copies 2"], samples: int) -> Int32[np.ndarray, " samples"]:
-    """The number of each sample's group of copies."""
-    graph = coo_matrix((np.ones(len(ends), dtype=bool), (ends[:, 0], ends[:, 1])), shape=(samples, samples))
-    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int32)
-
-
 def _inside_groups(
     copies: Int64[np.ndarray, "copies 2"], looked: Int64[np.ndarray, "pairs 2"]
 ) -> Int64[np.ndarray, "more 2"]:
     """Pairs within groups of three copies or more that were not compared: of a sample with many copies, only a few are
     among the candidates. None for groups larger than LARGEST_GROUP."""
     numbers, places = np.unique(copies, return_inverse=True)
-    component = _groups(places.reshape(-1, 2), len(numbers))
+    component = connected(places.reshape(-1, 2), len(numbers))
     sizes = np.bincount(component, minlength=1)
     groups = [numbers[component == one] for one in np.flatnonzero((sizes > 2) & (sizes <= LARGEST_GROUP))]
     pairs = [np.stack([group[i] for i in np.triu_indices(len(group), 1)], axis=1) for group in groups]

@@ -8,8 +8,8 @@ from array import array
 from collections.abc import Sequence
 
 import numpy as np
+import scipy
 from jaxtyping import Float64, Int64, UInt64
-from scipy import sparse
 
 from probes.contamination.minhash import candidates, mixed
 from probes.contamination.near import Near, nothing, unmoved
@@ -111,7 +111,7 @@ def _distance(
     ends = np.concatenate([[0], np.cumsum(size)])
     own = shingles[np.repeat(start[texts] - ends[:-1], size) + np.arange(ends[-1])]
     column = np.unique(own, return_inverse=True)[1]
-    holds = sparse.csr_matrix((np.ones(len(column), dtype=np.int32), column, ends), shape=(len(texts), len(own)))
+    holds = scipy.sparse.csr_matrix((np.ones(len(column), dtype=np.int32), column, ends), shape=(len(texts), len(own)))
     for part in parts(len(pairs), len(own) // max(1, len(texts))):
         one, other = place[part].T
         both = np.asarray(holds[one].multiply(holds[other]).sum(axis=1)).reshape(-1)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float32, Float64, Int64
-from scipy import sparse
 
 from probes.contamination.benchmarks import right
 from probes.evidence import Evidence
@@ -128,26 +128,26 @@ def _stacked(
 
 def text_vectors(
     ids: Int64[np.ndarray, "samples length"], embedding: Float32[np.ndarray, "samples features"]
-) -> sparse.csr_matrix:
+) -> scipy.sparse.csr_matrix:
     """Each text by its tokens, weighted by how rare they are among texts (tf–idf), beside its embedding: both of unit
     length. `ids` are negative where a text has ended."""
     vocabulary = int(ids.max(initial=0)) + 1
     rows, columns = np.nonzero(ids >= 0)
-    counts = sparse.csr_matrix(
+    counts = scipy.sparse.csr_matrix(
         (np.ones(len(rows)), (rows, ids[rows, columns])), shape=(len(ids), vocabulary), dtype=np.float64
     )
     rarity = np.log(len(ids) / np.maximum((counts > 0).sum(axis=0).A1, 1))
-    tokens = _unit(sparse.csr_matrix(counts.multiply(rarity)))
+    tokens = _unit(scipy.sparse.csr_matrix(counts.multiply(rarity)))
     centred = embedding.astype(np.float64) - embedding.mean(axis=0)
-    return sparse.csr_matrix(sparse.hstack([tokens, _unit(sparse.csr_matrix(centred))]) / np.sqrt(2))
+    return scipy.sparse.csr_matrix(scipy.sparse.hstack([tokens, _unit(scipy.sparse.csr_matrix(centred))]) / np.sqrt(2))
 
 
-def _unit(rows: sparse.csr_matrix) -> sparse.csr_matrix:
+def _unit(rows: scipy.sparse.csr_matrix) -> scipy.sparse.csr_matrix:
     norms = np.sqrt(rows.multiply(rows).sum(axis=1).A1)
-    return sparse.diags(1 / np.where(norms > 0, norms, 1.0)) @ rows
+    return scipy.sparse.diags(1 / np.where(norms > 0, norms, 1.0)) @ rows
 
 
-def standing_out(held_out: sparse.csr_matrix, members: sparse.csr_matrix) -> Rephrased:
+def standing_out(held_out: scipy.sparse.csr_matrix, members: scipy.sparse.csr_matrix) -> Rephrased:
     """For each held-out text the member with the largest margin: their cosine, minus the mean cosine of both to their
     nearest texts on the other side. The largest margin first."""
     columns = np.full((NEIGHBOURS, members.shape[0]), -1.0)
@@ -174,7 +174,7 @@ def above(found: Rephrased, margin: float) -> Rephrased:
 
 
 def _cosines(
-    held_out: sparse.csr_matrix, members: sparse.csr_matrix, first: int
+    held_out: scipy.sparse.csr_matrix, members: scipy.sparse.csr_matrix, first: int
 ) -> Float64[np.ndarray, "some members"]:
     return np.asarray((held_out[first : first + AT_ONCE] @ members.T).toarray())
 

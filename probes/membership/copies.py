@@ -6,11 +6,10 @@ import dataclasses
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from probes.evidence import Evidence
 from probes.large_arrays import taken
+from probes.measures.connected import connected
 from probes.measures.exact_duplicates import content, exact_pairs, repeated
 from probes.membership.neighbours import Standardised, block_size, blocks_of
 from probes.membership.target import described_samples
@@ -36,9 +35,7 @@ def sets_of_copies(evidence: Evidence) -> Sets:
     described = described_samples(evidence) if len(pooled) <= MOST else None
     if described is not None:
         pairs = np.concatenate([pairs, near_pairs(described)])
-    n = len(pooled)
-    graph = coo_matrix((np.ones(len(pairs), dtype=bool), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
-    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
+    return connected(pairs, len(pooled))
 
 
 def near_pairs(features: Float[np.ndarray, "samples features"]) -> Int[np.ndarray, "pairs 2"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int
@@ -97,13 +98,22 @@ def tpr_over_orders(
     """
     others = keep.size - int(keep.sum())
     outside = _largest(scores, keep, most_above(others, fpr, level))
-
-    def rate_at(threshold: float, at_level: float) -> Estimate:
-        hits = [np.count_nonzero((score > threshold) & mask) for score, mask in zip(scores, keep, strict=True)]
-        found = np.array(hits) / keep.sum(axis=1)
-        return over_orders(name, found, order, level=at_level, unit="TPR", bounds=(0.0, 1.0), symmetric=symmetric)
-
+    rate_at = partial(_mean_rate_above, name, scores, keep, order, symmetric)
     return at_true_fpr(outside, fpr, level, rate_at, of=others)
+
+
+def _mean_rate_above(
+    name: str,
+    scores: Stood,
+    keep: Kept,
+    order: Int[np.ndarray, " replicas"],
+    symmetric: bool,
+    threshold: float,
+    level: float,
+) -> Estimate:
+    hits = [np.count_nonzero((score > threshold) & mask) for score, mask in zip(scores, keep, strict=True)]
+    found = np.array(hits) / keep.sum(axis=1)
+    return over_orders(name, found, order, level=level, unit="TPR", bounds=(0.0, 1.0), symmetric=symmetric)
 
 
 def _largest(scores: Stood, keep: Kept, count: int) -> Float64[np.ndarray, " largest"]:
