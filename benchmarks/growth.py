@@ -10,13 +10,12 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from json import dumps, loads
 from pathlib import Path
 
 import numpy as np
 from figures import Measured, above_mapped, arguments, growth, publish
-from setting import Peak, experiment_of, populate_timed, random_halves
+from setting import Peak, cpu_used, experiment_of, populate_timed, random_halves
 
 from audit.engines.head import Head
 from audit.population.cost_model import price
@@ -41,13 +40,13 @@ def point(samples: int, replicas: int, features: int, epochs: int, workers: int,
     )
     rows = random_halves(samples, replicas, 16, rng)
     planned = price(experiment, rows, workers)
-    before = time.process_time()
+    before = cpu_used()
     # Anywhere but in memory, where the store and the arrays beyond memory would count as memory.
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", "/var/tmp")) as folder, Peak() as peak:
         begun = peak.own
         seconds, answers = populate_timed(experiment, rows, Path(folder), workers, Head())
     held = sum(one.margin.nbytes * 6 for one in answers.values())
-    spent = time.process_time() - before
+    spent = cpu_used() - before
     if json is not None:
         told = {"seconds": seconds, "spent": spent, "above": (peak.own - begun) / 1e6, "own": begun / 1e6}
         told |= {"planned_seconds": planned.seconds, "planned_bytes": planned.bytes / 1e6, "peak": peak.own / 1e6}

@@ -1,11 +1,12 @@
 """Code shared by the benchmarks: experiments made from arrays, and this machine's current speed of matrix
 multiplication."""
 
+import contextlib
 import os
 import platform
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -144,29 +145,23 @@ def gemm_peak(threads: int, size: int = 1024, seconds: float = 1.0) -> float:
 
 
 class Peak(threading.Thread):
-    """The largest memory of a process, this one by default, while the block runs, in bytes: `own` is memory that
-    nothing else backs, `mapped` are pages of files, which the system takes back when it needs them."""
+    """The largest memory of a process, this one by default, and of those that it began, while the block runs, in bytes:
+    `own` is memory that nothing else backs, what forks share counted once; `mapped` are pages of files, which the
+    system takes back when it needs them."""
 
     def __init__(self, process: int | None = None) -> None:
         super().__init__(daemon=True)
-        self.told = Path("/proc", "self" if process is None else str(process), "status")
+        self.process = os.getpid() if process is None else process
         self.ended, self.own, self.mapped = threading.Event(), 0, 0
 
     def run(self) -> None:
-        while not self.ended.wait(0.02):
+        while not self.ended.wait(0.2):  # adding up its pages takes a process some milliseconds
             self.look()
 
     def look(self) -> None:
-        try:
-            lines = self.told.read_text().splitlines()
-        except OSError:  # the process has ended
-            return
-        told = dict(line.split(":", 1) for line in lines if ":" in line)
-        if "RssAnon" not in told:  # it has ended, and waits to be asked how
-            return
-        size = {name: int(told[name].split()[0]) * 1024 for name in ("RssAnon", "RssFile", "RssShmem", "VmSwap")}
-        self.own = max(self.own, size["RssAnon"] + size["RssShmem"] + size["VmSwap"])
-        self.mapped = max(self.mapped, size["RssFile"])
+        sizes = [_proportional(process) for process in family(self.process)]
+        self.own = max(self.own, sum(own for own, _ in sizes))
+        self.mapped = max(self.mapped, sum(mapped for _, mapped in sizes))
 
     def __enter__(self) -> Self:
         self.look()
@@ -177,6 +172,25 @@ class Peak(threading.Thread):
         self.ended.set()
         self.join()
         self.look()
+
+
+def family(process: int) -> Iterator[int]:
+    """The process and all that it began, directly or not."""
+    yield process
+    for told in Path("/proc", str(process), "task").glob("*/children"):
+        with contextlib.suppress(OSError):  # it has ended
+            for child in told.read_text().split():
+                yield from family(int(child))
+
+
+def _proportional(process: int) -> tuple[int, int]:
+    """Bytes that nothing else backs, and bytes of files; of what several processes share, this one's part."""
+    try:
+        lines = Path("/proc", str(process), "smaps_rollup").read_text().splitlines()
+    except OSError:  # the process has ended
+        return 0, 0
+    told = {name: 1024 * int(size.split()[0]) for name, _, size in (line.partition(":") for line in lines[1:])}
+    return told["Pss_Anon"] + told["Pss_Shmem"] + told["SwapPss"], told["Pss_File"]
 
 
 def cpu_seconds(work: Callable[[], object], times: int = 200) -> float:
