@@ -56,10 +56,9 @@ class Texts:
         self.given, self.fallback, self.forms = packages, fallback, forms
         self.english: Texts = english or (self if fallback is None else fallback.english)
         """In no form: as results.json has claims."""
-        instead = _merged(packages).get("instead", {})
-        self.instead = [pair for form in forms for pair in instead.get(form, {}).items()]
-        self.packages = _reworded(packages, self.instead)
-        self.content = _merged(self.packages)
+        merged = _merged(packages)
+        self.instead = [pair for form in forms for pair in merged.get("instead", {}).get(form, {}).items()]
+        self.packages, self.content = _reworded(packages, self.instead), _reworded(merged, self.instead)
         self._fields = Fields(
             Speech(
                 message=self._said,

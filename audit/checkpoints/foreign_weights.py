@@ -18,7 +18,7 @@ from audit.config.recipe import Recipe
 from audit.data.moved import holder
 from audit.models.head import find_head
 from audit.models.prefixes import under_names
-from audit.models.tensors import check_numbers
+from audit.models.tensors import check_numbers, quantised, type_of
 from audit.models.weight_files import read_state, read_untrusted
 from audit.models.weight_sets import averages_among, averages_in, others_among, others_in, whole_under
 from audit.storage.bounded import regular
@@ -109,6 +109,7 @@ def of_source(experiment: Experiment) -> list[Message]:
     return said
 
 
+BEFORE = "Audit the weights before quantisation, and add the answers of these as --variant ANSWERS.npz."
 WRAPPERS = re.compile(r"^base_model\.model\.|\.original_module|\.modules_to_save\.default|\.default$")
 
 
@@ -184,7 +185,7 @@ def fit(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], path: Path)
     state = {**counts, **{name: value for name, value in state.items() if name in expected or not _counts(name, value)}}
     extra = [name for name in state if name not in expected]
     if packed := [name for name in extra if "_packed_params" in name or name.endswith(".zero_point")]:
-        raise _quantised(packed[0], "packed", path)
+        raise quantised(packed[0], "packed", path, do=BEFORE)
     if missing := [name for name in expected if name not in state]:
         several = whole_under(found, expected)
         raise CheckpointError(
@@ -205,7 +206,7 @@ def fit(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], path: Path)
         )
     for name, value in expected.items():
         if value.is_floating_point() and not state[name].is_floating_point():
-            raise _quantised(name, _type(state[name]), path)
+            raise quantised(name, type_of(state[name]), path, do=BEFORE)
         if state[name].shape != value.shape:
             one_logit = state[name].shape[:1] == (1,) and value.shape[:1] == (2,)
             raise CheckpointError(
@@ -220,26 +221,14 @@ def fit(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], path: Path)
     return fitted
 
 
-def _quantised(name: str, kind: str, path: Path) -> CheckpointError:
-    return CheckpointError(
-        f"{name} is {kind}: quantised weights mean nothing without their scales.",
-        where=str(path),
-        do="Audit the weights before quantisation, and add the answers of these as --variant ANSWERS.npz.",
-    )
-
-
 def stored_as(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> list[Message]:
     """A note on weights that were stored with fewer bits than the network computes with."""
     fewer = {
-        _type(value)
+        type_of(value)
         for name, value in state.items()
         if value.is_floating_point() and value.element_size() < expected[name].element_size()
     }
     return [Message("audit.stored-as", {"types": tuple(sorted(fewer))})] if fewer else []
-
-
-def _type(value: Tensor) -> str:
-    return str(value.dtype).removeprefix("torch.")
 
 
 def _counts(name: str, value: Tensor) -> bool:

@@ -44,7 +44,7 @@ def _odd(value: Tensor) -> str | None:
     if value.layout != torch.strided:
         return "a sparse tensor"
     if value.is_quantized or value.dtype not in PLAIN:
-        return f"a tensor of {str(value.dtype).removeprefix('torch.')}"
+        return f"a tensor of {type_of(value)}"
     if value.device.type != "cpu":
         return f"a tensor on {value.device.type}, without content"
     if value.numel() * value.element_size() > value.untyped_storage().nbytes():
@@ -52,6 +52,18 @@ def _odd(value: Tensor) -> str | None:
     if not value.numel() and math.prod(size for size in value.shape if size) > LARGEST:
         return f"an empty tensor of shape {tuple(value.shape)}"
     return None
+
+
+def type_of(value: Tensor) -> str:
+    """As in float32."""
+    return str(value.dtype).removeprefix("torch.")
+
+
+def quantised(name: str, kind: str, path: Path, *, do: str) -> CheckpointError:
+    """The error for weights of a `kind` that stands for other numbers, such as int8."""
+    return CheckpointError(
+        f"{name} is {kind}: quantised weights mean nothing without their scales.", where=str(path), do=do
+    )
 
 
 def check_numbers(state: Mapping[str, Tensor], path: Path) -> None:

@@ -24,7 +24,6 @@ from reports.wording.catalogue import words
 Format = Literal["table", "html", "markdown", "csv"]
 FileFormat = Literal["html", "markdown", "csv"]
 
-
 BY_NAME: Mapping[str, FileFormat] = {
     ".html": "html",
     ".htm": "html",
@@ -69,7 +68,7 @@ def history(
     return runs
 
 
-def _written(runs: list[Run], form: Literal["html", "markdown", "csv"], asked: Sequence[str], lang: str) -> str:
+def _written(runs: list[Run], form: FileFormat, asked: Sequence[str], lang: str) -> str:
     say = words(lang)
     found = lines(runs, asked, say)
     if form == "csv":

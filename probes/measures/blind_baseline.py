@@ -92,18 +92,16 @@ def blind_baseline(
     propensity[chosen] = score
     found = stratified_auc(score, y, fold, cluster=own, inflation=SHARED, name=name, level=level)
     if found.low <= 0.5:
-        for values in (np.nan_to_num(x), _products(np.nan_to_num(x))):
-            if values.shape[1]:
-                single = most_different(values, y, rng, groups=own, name=name, level=1 - (1 - level) / SINGLE)
-                if single is not None:
-                    return BlindBaseline(auc=single, propensity=propensity)
+        filled, single = np.nan_to_num(x), 1 - (1 - level) / SINGLE
+        one = most_different(filled, y, rng, groups=own, name=name, level=single)
+        if one is None and 2 <= filled.shape[1] <= PAIRED:
+            one = most_different(_products(filled), y, rng, groups=own, name=name, level=single)
+        found = one or found
     return BlindBaseline(auc=found, propensity=propensity)
 
 
 def _products(values: Float64[np.ndarray, "samples properties"]) -> Float64[np.ndarray, "samples pairs"]:
     """Of two properties each, standardised: two that correlate in one part only differ in their product."""
-    if values.shape[1] > PAIRED:
-        return values[:, :0]
     one, other = np.triu_indices(values.shape[1], 1)
     scaled = _standardised(values, values)
     return np.asarray(scaled[:, one] * scaled[:, other])

@@ -31,13 +31,13 @@ def content(inputs: Shaped[np.ndarray, "samples ..."]) -> Int64[np.ndarray, " sa
 
 
 def together(
-    *parts: Shaped[np.ndarray, "..."],
+    *arrays: Shaped[np.ndarray, "..."],
 ) -> tuple[Int64[np.ndarray, " samples"], ...]:
     """`content` for several arrays of samples at once, so that equal samples of different arrays are equal too.
 
-    parts  arrays of samples, of one shape a sample
+    arrays  samples, of one shape a sample
 
-    Returns a number for each sample, an array a part.
+    Returns a number for each sample, an array for each of `arrays`.
 
     >>> one, other = together(np.array([[1.0], [2.0]]), np.array([[2.0]]))
     >>> bool(one[1] == other[0])
@@ -45,14 +45,14 @@ def together(
     """
     # As an array, because a dictionary takes ten times the memory of its digests.
     held = bytearray()
-    for inputs in parts:
+    for inputs in arrays:
         for digest in _digests(inputs):
             held += digest
     digests = np.frombuffer(held, dtype=f"V{SIZE}")
     _, first, place = np.unique(digests, return_index=True, return_inverse=True)
     rank = np.empty(len(first), dtype=np.int64)
     rank[np.argsort(first)] = np.arange(len(first))
-    ends = np.cumsum([len(inputs) for inputs in parts])
+    ends = np.cumsum([len(inputs) for inputs in arrays])
     return tuple(np.split(rank[place.reshape(-1)], ends[:-1]))
 
 

@@ -23,13 +23,14 @@ PLACES = (("source", "model"), ("source", "weights"), ("data", "tokenizer"), ("d
 
 
 def completing(model: Path | None, folder: Path, base: Path | None, *, trust_code: bool) -> Complete | None:
-    """The function that completes a recipe in `folder` for a model saved as a folder; None for a file. A
-    recipe for any other folder must name the network itself."""
-    found = None if model is None else reader_of(model)
-    if model is None or found is None:
-        if model is not None:
-            must_be_known(model)
-        return None if model is None or not model.is_dir() else lambda given: _with_source(given, model)
+    """The function that completes a recipe in `folder` for a model saved as a folder; None for a file. A recipe
+    for any other folder must name the network itself."""
+    if model is None:
+        return None
+    found = reader_of(model)
+    if found is None:
+        must_be_known(model)
+        return (lambda given: _with_source(given, model)) if model.is_dir() else None
     described = described_by(found[1], model, base, trust_code=trust_code)
     return lambda given: completed(described, given, folder)
 

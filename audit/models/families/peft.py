@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from audit.config.recipe import SourceSection
 from audit.models.families.transformers import as_ours, bare, opened, weights_of
 from audit.models.saved_config import ADAPTER, CONFIG, input_in, json_in
-from audit.models.tensors import check_numbers
+from audit.models.tensors import check_numbers, quantised, type_of
 from audit.storage.hub_cache import local_base
 from probes.errors import CheckpointError, DependencyError, RecipeError, first_line
 
@@ -190,10 +190,5 @@ def _must_be_numbers(weights: Mapping[str, Tensor], adapter: Path) -> None:
     """Raises CheckpointError for NaN, and for integers of a quantised adapter, which PEFT reads as numbers."""
     for name, value in weights.items():
         if value.dtype in PACKED:
-            kind = str(value.dtype).removeprefix("torch.")
-            raise CheckpointError(
-                f"{name} is {kind}: quantised weights mean nothing without their scales.",
-                where=str(adapter),
-                do="Save the adapter before quantisation.",
-            )
+            raise quantised(name, type_of(value), adapter, do="Save the adapter before quantisation.")
     check_numbers(weights, adapter)
